@@ -1,0 +1,5 @@
+"""Data sets, one per file."""
+
+from contrica.datasets.photographs import photograph
+
+__all__ = ["photograph"]

@@ -1,0 +1,8 @@
+"""From observations to codes, and the scalar networks beside them."""
+
+from contrica.encoders.conv import Conv
+from contrica.encoders.mlp import MLP
+from contrica.encoders.offsets import ScalarNet
+from contrica.encoders.outputs import BoxOutput, Output, SphereOutput, Unbounded
+
+__all__ = ["MLP", "BoxOutput", "Conv", "Output", "ScalarNet", "SphereOutput", "Unbounded"]

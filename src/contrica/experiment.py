@@ -1,0 +1,284 @@
+"""An experiment is a frozen value that says everything; running it gives a record that says what came out.
+
+latents -> mixing -> pairs -> encoder, critic -> loss -> held-out codes -> scores, each from its own named stream of
+random numbers, so that a change of one leaves the draws of the others as they were.
+"""
+
+import copy
+import dataclasses
+import math
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from contrica.contrast import pair_loss
+from contrica.critics import Critic
+from contrica.datasets.photographs import photograph
+from contrica.dissimilarities import Dissimilarity
+from contrica.encoders import MLP, Conv, ScalarNet
+from contrica.errors import NoDensityError, NotIdentifiableError
+from contrica.evaluation import Affine, SignedPermutation, score
+from contrica.identifiability import guarantee
+from contrica.latents import LatentModel
+from contrica.losses import Loss
+from contrica.mixing import Camera, InvertibleMLP
+from contrica.optima import best_loss, oracle_loss
+from contrica.pairs import PairBatch, SimulatedPairs
+from contrica.record import Record, environment
+from contrica.training import StepRecord, TrainingOptions, train
+
+CURVE_POINTS = 24
+"""How often the held-out loss is taken during training."""
+
+HELD_OUT_BATCHES = 4
+"""Batches of fresh pairs on which the held-out loss and its optimum are taken."""
+
+START_ROWS = 4096
+"""Observations from which the encoder's standardisation and whitening start."""
+
+SHOWN_ROWS = 500
+"""Held-out rows whose true and recovered factors are kept in the record for pictures."""
+
+
+@dataclass(frozen=True)
+class MLPMixing:
+    """Mix by a seeded invertible MLP with well-conditioned layers; observations are vectors."""
+
+    num_layers: int = 3
+    candidates: int = 25_000
+
+    def build(self, latent_dim: int, generator: torch.Generator) -> nn.Module:
+        """Draw the mixing."""
+        return InvertibleMLP(latent_dim, num_layers=self.num_layers, candidates=self.candidates, generator=generator)
+
+
+@dataclass(frozen=True)
+class PhotographMixing:
+    """Mix by photographing: latents are the position of a window on a picture, observations its pixels."""
+
+    image: str = "flower.jpg"
+    window: int = 160
+    shown: int = 32
+
+    def build(self, latent_dim: int, generator: torch.Generator) -> nn.Module:
+        """Load the picture; nothing is drawn."""
+        return Camera(photograph(self.image), window=self.window, shown=self.shown)
+
+
+@dataclass(frozen=True)
+class Offsets:
+    """Which extras the critic learns: alpha, alpha~, the scalar b, and whether alpha and alpha~ are one network."""
+
+    anchor: bool = True
+    candidate: bool = True
+    bias: bool = True
+    tied: bool = False
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything that determines a run on simulated pairs.
+
+    Parameters
+    ----------
+    name : str
+        Row label in tables.
+    latents : LatentModel
+        Law of the pairs.
+    mixing : MLPMixing or PhotographMixing
+        From latents to observations.
+    loss : Loss
+    dissimilarity : Dissimilarity
+        The critic's delta as it starts; each run trains a copy.
+    offsets : Offsets
+    widths : tuple of int
+        Hidden layers of the encoder (units, or channels for images).
+    training : TrainingOptions
+    num_test : int
+        Held-out pairs on which codes are scored.
+    seed : int
+    """
+
+    name: str
+    latents: LatentModel
+    mixing: MLPMixing | PhotographMixing
+    loss: Loss
+    dissimilarity: Dissimilarity
+    offsets: Offsets = Offsets()
+    widths: tuple[int, ...] = (256, 256, 256)
+    training: TrainingOptions = TrainingOptions(steps=1000, batch_size=512)
+    num_test: int = 8192
+    seed: int = 0
+
+    def stream(self, name: str) -> torch.Generator:
+        """Return a fresh generator of the named stream of this seed."""
+        words = np.random.SeedSequence([self.seed, zlib.crc32(name.encode())]).generate_state(2, np.uint32)
+        return torch.Generator().manual_seed(int(words[0]) << 31 ^ int(words[1]))
+
+    def describe(self) -> dict[str, Any]:
+        """Return the experiment as plain JSON values."""
+        return {entry.name: _plain(getattr(self, entry.name)) for entry in dataclasses.fields(self)}
+
+
+def run(experiment: Experiment, *, on_step: Callable[[StepRecord], None] | None = None) -> Record:
+    """Train on simulated pairs and score held-out codes.
+
+    ``on_step`` sees each step's record as it comes. The same experiment gives the same record on the same machine, but
+    for the seconds.
+    """
+    mixing = experiment.mixing.build(experiment.latents.dim, experiment.stream("mixing"))
+    source = SimulatedPairs(experiment.latents, mixing)
+    encoder, critic = build_model(experiment, source)
+    options = experiment.training
+    held_out_stream = experiment.stream("held-out")
+    held_out = [source.draw_with_latents(options.batch_size, generator=held_out_stream) for _ in range(HELD_OUT_BATCHES)]
+    best = _mean_oracle_loss(experiment, [(latents, positives) for _, latents, positives in held_out])
+    curve: list[dict[str, float | None]] = []
+    every = max(1, options.steps // CURVE_POINTS)
+    started, paused = time.perf_counter(), 0.0
+    records = train(
+        encoder,
+        critic,
+        experiment.loss,
+        source,
+        options=options,
+        generator=experiment.stream("pairs"),
+    )
+    for record in records:
+        if on_step is not None:
+            on_step(record)
+        if record.step == 1 or record.step % every == 0 or record.step == options.steps:
+            pause = time.perf_counter()
+            value = _mean_loss(experiment, encoder, critic, [batch for batch, _, _ in held_out])
+            curve.append({"step": record.step, "seconds": pause - started - paused, "loss": value, "best": best})
+            paused += time.perf_counter() - pause
+    seconds = time.perf_counter() - started - paused
+
+    promise = _promise(experiment)
+    batch, latents, positives = source.draw_with_latents(experiment.num_test, generator=experiment.stream("test"))
+    with torch.no_grad():
+        codes, positive_codes = encoder(batch.anchors), encoder(batch.positives)
+        true_delta = experiment.latents.conditional.dissimilarity(latents.double(), positives.double()).mean()
+        calibration = critic.dissimilarity(codes, positive_codes).double().mean() / true_delta
+    alignment = (SignedPermutation if promise["axes"] else Affine).fit(codes[SHOWN_ROWS:], latents[SHOWN_ROWS:])
+    return Record(
+        experiment=experiment.describe(),
+        curve=curve,
+        scores=score(codes, latents, observations=batch.anchors, random_state=experiment.seed).to_dict(),
+        guarantee=promise,
+        information={"mutual_information": _mutual_information(experiment), "log_batch": math.log(options.batch_size)},
+        optimum=_optimum(experiment, curve[-1]),
+        calibration=float(calibration),
+        factors=_rounded(latents[:SHOWN_ROWS].numpy()),
+        recovered=_rounded(alignment.predict(codes[:SHOWN_ROWS])),
+        mixing={"condition_number": getattr(mixing, "condition_number", None)},
+        seconds=seconds,
+        environment=environment(),
+    )
+
+
+def build_model(experiment: Experiment, source: SimulatedPairs) -> tuple[nn.Module, Critic]:
+    """Return the encoder and the critic as they start, from the stream ``init``."""
+    generator = experiment.stream("init")
+    start = source.draw(START_ROWS, generator=generator).anchors
+    encoder: MLP | Conv
+    if start.ndim == 2:
+        encoder = MLP(start.shape[1], experiment.latents.dim, widths=experiment.widths, generator=generator)
+    else:
+        channels, size = start.shape[1:3]
+        encoder = Conv(channels, size, experiment.latents.dim, widths=experiment.widths, generator=generator)
+    encoder.start_from(start)
+
+    def offset(wanted: bool) -> ScalarNet | None:
+        if not wanted:
+            return None
+        network = ScalarNet(start.shape[1:], generator=generator)
+        network.start_from(start)
+        return network
+
+    anchor_offset = offset(experiment.offsets.anchor)
+    candidate_offset = anchor_offset if experiment.offsets.tied else offset(experiment.offsets.candidate)
+    critic = Critic(
+        copy.deepcopy(experiment.dissimilarity),
+        anchor_offset=anchor_offset,
+        candidate_offset=candidate_offset,
+        bias=experiment.offsets.bias,
+    )
+    return encoder, critic
+
+
+@torch.no_grad()
+def _mean_loss(experiment: Experiment, encoder: nn.Module, critic: Critic, batches: list[PairBatch]) -> float:
+    values = [pair_loss(encoder, critic, experiment.loss, batch, negatives=experiment.training.negatives) for batch in batches]
+    return float(torch.stack(values).mean())
+
+
+def _mean_oracle_loss(experiment: Experiment, pairs: list[tuple[Tensor, Tensor]]) -> float | None:
+    if experiment.training.negatives != "positives":
+        return None
+    try:
+        return float(np.mean([oracle_loss(experiment.loss, experiment.latents, *pair) for pair in pairs]))
+    except NoDensityError:
+        return None
+
+
+def _optimum(experiment: Experiment, last: dict[str, float | None]) -> dict[str, float | None]:
+    gap = None if last["best"] is None or last["loss"] is None else last["loss"] - last["best"]
+    entry = {"best": None, "standard_error": None, "loss": last["loss"], "gap": gap}
+    if gap is not None:
+        best = best_loss(
+            experiment.loss,
+            experiment.latents,
+            batch_size=experiment.training.batch_size,
+            generator=experiment.stream("optimum"),
+        )
+        entry |= {"best": best.value, "standard_error": best.standard_error}
+    return entry
+
+
+def _mutual_information(experiment: Experiment) -> float | None:
+    try:
+        return experiment.latents.mutual_information()
+    except NoDensityError:
+        return None
+
+
+def _promise(experiment: Experiment) -> dict[str, Any]:
+    try:
+        promise = guarantee(
+            experiment.latents,
+            experiment.dissimilarity,
+            loss=experiment.loss,
+            anchor_offset=experiment.offsets.anchor,
+            candidate_offset=experiment.offsets.candidate,
+        )
+    except NotIdentifiableError as refusal:
+        return {"holds": False, "axes": False, "text": str(refusal)}
+    return {"holds": True, "axes": promise.axes_identified, "text": str(promise)}
+
+
+def _rounded(rows: npt.NDArray[np.floating[Any]]) -> list[list[float]]:
+    return [[round(float(value), 5) for value in row] for row in rows]
+
+
+def _plain(value: object) -> Any:
+    """Return a value of an experiment as JSON can hold it: its type's name and its public settings."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (tuple, list)):
+        return [_plain(entry) for entry in value]
+    name = type(value).__name__
+    if isinstance(value, nn.Module):
+        return f"{name}({value.extra_repr()})"
+    if dataclasses.is_dataclass(value):
+        settings = {entry.name: getattr(value, entry.name) for entry in dataclasses.fields(value)}
+    else:
+        settings = {key: entry for key, entry in vars(value).items() if not key.startswith("_")}
+    return {"type": name, **{key: _plain(entry) for key, entry in settings.items()}}

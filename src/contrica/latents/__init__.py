@@ -1,0 +1,43 @@
+"""The law of the latents: p(s), p(s~|s), and the exact log density ratio of their pairs."""
+
+from contrica.latents.conditionals import (
+    Conditional,
+    GeneralisedNormalConditional,
+    LaplaceConditional,
+    NormalConditional,
+    PowerConditional,
+)
+from contrica.latents.marginals import (
+    BimodalMarginal,
+    ExponentialTiltMarginal,
+    FactorisedMarginal,
+    GeneralisedNormalMarginal,
+    LaplaceMarginal,
+    Marginal,
+    NormalMarginal,
+    PowerMarginal,
+    UniformMarginal,
+)
+from contrica.latents.model import LatentModel
+from contrica.latents.norm_power import NormPowerConditional
+from contrica.latents.von_mises_fisher import VonMisesFisherConditional
+
+__all__ = [
+    "BimodalMarginal",
+    "Conditional",
+    "ExponentialTiltMarginal",
+    "FactorisedMarginal",
+    "GeneralisedNormalConditional",
+    "GeneralisedNormalMarginal",
+    "LaplaceConditional",
+    "LaplaceMarginal",
+    "LatentModel",
+    "Marginal",
+    "NormPowerConditional",
+    "NormalConditional",
+    "NormalMarginal",
+    "PowerConditional",
+    "PowerMarginal",
+    "UniformMarginal",
+    "VonMisesFisherConditional",
+]

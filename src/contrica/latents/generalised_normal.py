@@ -1,0 +1,113 @@
+"""Generalised normal noise on an interval, without rejection: density, normaliser and draws of one factor.
+
+    p(x | c) = exp(-(|x - c|/scale)^p) / Z(c)  on [low, high],      F(t) = sign(t) int_0^|t| exp(-u^p) du,
+
+    Z(c) = scale (F(h) - F(l)),  x = c + scale F^-1(F(l) + uniform (F(h) - F(l))),  l, h = (low - c, high - c)/scale
+
+F is odd, so the centre, which must lie in the interval, costs no precision. Laplace(b) is p = 1 with scale b, and
+normal(sigma) is p = 2 with scale sqrt(2) sigma. (Subbotin 1923; inverse-transform sampling.)
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from contrica.latents.incomplete_gamma import incomplete_gamma
+
+LEAST_EXPONENT, LARGEST_EXPONENT = 0.1, 1000.0
+"""Outside of these exponents the tables of the incomplete gamma function grow without need."""
+
+
+class GeneralisedNormalLaw:
+    """exp(-|t|^p) on the line: its odd integral F, the inverse of F, and ``total = F(infinity) = Gamma(1 + 1/p)``.
+
+    Numerics: F and its inverse carry a relative error of about 1e-14 for arguments of any size. Closed forms for
+    p = 1 (exponential) and p = 2 (error function), splines of the incomplete gamma function otherwise.
+
+    >>> GeneralisedNormalLaw(1.0).integral(torch.tensor([-1.0], dtype=torch.float64))
+    tensor([-0.6321], dtype=torch.float64)
+    """
+
+    def __init__(self, exponent: float) -> None:
+        self.exponent = exponent
+        self.total = math.gamma(1.0 + 1.0 / exponent)
+
+    def integral(self, t: Tensor) -> Tensor:
+        """Return F(t), odd in t."""
+        if self.exponent == 1.0:
+            return -torch.expm1(-t.abs()) * t.sign()
+        if self.exponent == 2.0:
+            return self.total * torch.erf(t)
+        magnitude = t.abs()
+        log_w = self.exponent * magnitude.log()
+        finite = magnitude.clamp_max(torch.finfo(torch.float64).max)
+        return (
+            torch.where(torch.isinf(t), self.total, finite * incomplete_gamma(1.0 / self.exponent).log_phi(log_w).exp())
+            * t.sign()
+        )
+
+    def inverse(self, mass: Tensor) -> Tensor:
+        """Return t with F(t) = mass, odd in mass; infinite at plus and minus ``total``."""
+        magnitude = mass.abs()
+        if self.exponent == 1.0:
+            return -torch.log1p(-magnitude) * mass.sign()
+        if self.exponent == 2.0:
+            return torch.erfinv(mass / self.total)
+        probability = (magnitude / self.total).clamp_max(1.0)
+        log_odds = probability.log() - torch.log1p(-probability)
+        log_w = incomplete_gamma(1.0 / self.exponent).log_quantile(log_odds)
+        return (log_w / self.exponent).exp() * mass.sign()
+
+
+class TruncatedGeneralisedNormal:
+    """Generalised normal noise around a centre within [low, high], either side possibly infinite, in float64.
+
+    Parameters
+    ----------
+    exponent : float
+        p.
+    scale : float or Tensor
+        In the units of the latents; a tensor broadcasts with the centres, one scale per factor.
+    low, high : float
+        Ends of the interval.
+
+    >>> noise = TruncatedGeneralisedNormal(2.0, scale=1.0, low=-math.inf, high=math.inf)
+    >>> noise.log_normaliser(torch.zeros(1, dtype=torch.float64))  # log sqrt(pi)
+    tensor([0.5724], dtype=torch.float64)
+    """
+
+    def __init__(self, exponent: float, *, scale: float | Tensor, low: float, high: float) -> None:
+        self.law = GeneralisedNormalLaw(exponent)
+        self.scale = torch.as_tensor(scale, dtype=torch.float64)
+        self.low, self.high = low, high
+
+    def _sides(self, centres: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the ends of the interval as seen from the centres, in units of the scale."""
+        return (self.low - centres).clamp_max(0.0) / self.scale, (self.high - centres).clamp_min(0.0) / self.scale
+
+    def dissimilarity(self, centres: Tensor, values: Tensor) -> Tensor:
+        """Return ``(|x - c|/scale)^p`` in nats."""
+        return ((values - centres) / self.scale).abs() ** self.law.exponent
+
+    def log_normaliser(self, centres: Tensor) -> Tensor:
+        """Return log Z(c)."""
+        low, high = self._sides(centres)
+        return self.scale.log() + (self.law.integral(high) - self.law.integral(low)).log()
+
+    def mean_dissimilarity(self, centres: Tensor) -> Tensor:
+        """Return ``E[(|x - c|/scale)^p] = (1 - sum over both sides h of h exp(-h^p) scale/Z)/p`` in nats."""
+        edges = torch.zeros_like(centres)
+        for side in self._sides(centres):
+            magnitude = side.abs().clamp_max(torch.finfo(torch.float64).max)
+            edges = edges + magnitude * torch.exp(-(magnitude**self.law.exponent))
+        share = edges * torch.exp(self.scale.log() - self.log_normaliser(centres))
+        return (1.0 - share) / self.law.exponent
+
+    def draw(self, centres: Tensor, uniforms: Tensor) -> Tensor:
+        """Return one draw per centre from uniforms in [0, 1); probabilities are resolved to 1e-16."""
+        low, high = self._sides(centres)
+        bottom, top = self.law.integral(low), self.law.integral(high)
+        offsets = self.law.inverse(torch.lerp(bottom, top, uniforms))
+        drawn = centres + self.scale * torch.minimum(torch.maximum(offsets, low), high)
+        return drawn.clamp(self.low, self.high)

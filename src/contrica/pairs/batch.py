@@ -1,0 +1,135 @@
+"""One batch of positive pairs, and the promise of whatever draws them.
+
+Row i of `anchors` and of `positives` is one draw of (x, x~) ~ p(x, x~). Rows i and j stand for independent draws,
+so that (x_i, x~_j) is a negative pair, x_i, x~_j ~ p(x) p(x~), unless they share a group.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol, Self, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from contrica import _checks
+from contrica.errors import DomainError, DtypeError, ShapeError
+
+
+@dataclass(frozen=True, eq=False)
+class PairBatch:
+    """Positive pairs, with what is known of which rows may serve as each other's negatives.
+
+    Attributes
+    ----------
+    anchors : Tensor of shape (batch, ...)
+        The observations x, floating.
+    positives : Tensor of shape (batch, ...)
+        The observations x~; row i belongs to row i of `anchors`.
+    groups : Tensor of shape (batch,), int64, or None
+        Rows with equal ids come from one recording, hence are dependent, and are never each other's negatives.
+    negatives : Tensor of shape (num_negatives, ...), or None
+        Independent draws that replace the other rows' positives as negatives, the same ones for every anchor.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes disagree, or there is no second row to draw a negative from.
+    DtypeError
+        If observations are not floating, of different dtypes, or groups are not int64.
+    DomainError
+        If the tensors lie on different devices, or all rows share one group and no `negatives` are given.
+
+    Notes
+    -----
+    The values are not searched for NaN here: the training loop meets them in the loss and names the step.
+
+    Examples
+    --------
+    >>> batch = PairBatch(torch.zeros(4, 3), torch.ones(4, 3))
+    >>> batch.num_pairs
+    4
+    """
+
+    anchors: Tensor
+    positives: Tensor
+    groups: Tensor | None = None
+    negatives: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse rows that do not describe the same pairs, and batches that hold no negative at all."""
+        for name in ("anchors", "positives", "negatives"):
+            self._check_observations(name)
+        _checks.same_rows(self.anchors, self.positives, "anchors", "positives")
+        if self.groups is not None:
+            self._check_groups(self.groups)
+        if self.negatives is not None:
+            return
+        if self.num_pairs < 2:
+            raise ShapeError(
+                "a batch without separate negatives must have at least 2 rows, got 1; pass more pairs or negatives"
+            )
+        if self.groups is not None and bool((self.groups == self.groups[0]).all()):
+            raise DomainError(
+                "rows of one group are no negatives of each other, but all rows share group"
+                f" {int(self.groups[0])}; mix groups within a batch or pass negatives"
+            )
+
+    @property
+    def num_pairs(self) -> int:
+        """How many positive pairs the batch holds."""
+        return self.anchors.shape[0]
+
+    def to(self, device: torch.device | str) -> Self:
+        """Return the batch on ``device``; itself if it is there already."""
+        target = torch.device(device)
+        if self.anchors.device == target:
+            return self
+        return type(self)(
+            self.anchors.to(target),
+            self.positives.to(target),
+            None if self.groups is None else self.groups.to(target),
+            None if self.negatives is None else self.negatives.to(target),
+        )
+
+    def _check_observations(self, name: str) -> None:
+        value = getattr(self, name)
+        if name == "negatives" and value is None:
+            return
+        shape = self.anchors.shape[1:] if isinstance(self.anchors, Tensor) else ()
+        _checks.samples(value, name, shape, least_rows=1)
+        if value.ndim < 2 or value.numel() == 0:
+            raise ShapeError(
+                f"{name} must have shape (rows, ...) with values in it, got {tuple(value.shape)}; add them"
+            )
+        if value.dtype != self.anchors.dtype:
+            raise DtypeError(
+                f"{name} must be {self.anchors.dtype} like anchors, got {value.dtype}; convert one of them"
+            )
+        self._check_device(name, value)
+
+    def _check_groups(self, groups: Tensor) -> None:
+        if not isinstance(groups, Tensor) or groups.dtype != torch.int64:
+            got = groups.dtype if isinstance(groups, Tensor) else type(groups).__name__
+            raise DtypeError(f"groups must be an int64 tensor, got {got}; number the recordings 0, 1, 2, ...")
+        if groups.shape != (self.num_pairs,):
+            raise ShapeError(
+                f"groups must have shape ({self.num_pairs},), got {tuple(groups.shape)}; pass one id a row"
+            )
+        self._check_device("groups", groups)
+
+    def _check_device(self, name: str, value: Tensor) -> None:
+        if value.device != self.anchors.device:
+            raise DomainError(f"{name} must lie on {self.anchors.device} like anchors, got {value.device}; use .to()")
+
+
+@runtime_checkable
+class PairSource(Protocol):
+    """Whatever draws positive pairs: a simulation, given arrays, a recording.
+
+    `draw` returns ``batch_size`` pairs that are independent of each other (or says with `PairBatch.groups` which are
+    not), takes all its randomness from ``generator``, keeps no state between draws, and records no gradients. The same
+    generator state gives the same batch.
+    """
+
+    def draw(self, batch_size: int, *, generator: torch.Generator) -> PairBatch:
+        """Draw ``batch_size`` positive pairs."""
+        ...

@@ -1,0 +1,81 @@
+"""Positive pairs of a simulation: latents are drawn in pairs, and each is mixed into an observation.
+
+s ~ p(s), s~ ~ p(s~|s), x = g(s), x~ = g(s~). Training sees (x, x~) alone; the latents are given out separately, to
+whoever scores the codes.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from contrica import _checks
+from contrica.errors import DtypeError
+from contrica.latents import LatentModel
+from contrica.pairs.batch import PairBatch
+
+
+class SimulatedPairs:
+    """Fresh pairs without end.
+
+    Parameters
+    ----------
+    latent_model : LatentModel
+        Draws pairs of latents.
+    mixing : callable
+        The injective map g from latents (batch, latent_dim) to observations (batch, ...).
+
+    Raises
+    ------
+    DtypeError
+        If an argument is of another kind.
+
+    Examples
+    --------
+    >>> from contrica.latents import LaplaceConditional, LatentModel, UniformMarginal
+    >>> from contrica.spaces import Box
+    >>> model = LatentModel(UniformMarginal(Box(2)), LaplaceConditional(Box(2), 0.1))
+    >>> pairs = SimulatedPairs(model, torch.nn.Identity())
+    >>> pairs.draw(4, generator=torch.Generator().manual_seed(0)).anchors.shape
+    torch.Size([4, 2])
+    """
+
+    def __init__(self, latent_model: LatentModel, mixing: Callable[[Tensor], Tensor]) -> None:
+        """Keep both; nothing is drawn yet."""
+        if not isinstance(latent_model, LatentModel):
+            raise DtypeError(
+                f"latent_model must be a contrica LatentModel, got {type(latent_model).__name__}; build one"
+            )
+        if not callable(mixing):
+            raise DtypeError(f"mixing must be callable, got {type(mixing).__name__}; pass a function of the latents")
+        self.latent_model = latent_model
+        self.mixing = mixing
+
+    def draw(self, batch_size: int, *, generator: torch.Generator) -> PairBatch:
+        """Draw ``batch_size`` independent pairs of observations.
+
+        Raises
+        ------
+        DomainError, DtypeError
+            If ``batch_size`` is not a whole number of at least 2, or ``generator`` is none.
+        """
+        return self.draw_with_latents(batch_size, generator=generator)[0]
+
+    @torch.no_grad()
+    def draw_with_latents(self, batch_size: int, *, generator: torch.Generator) -> tuple[PairBatch, Tensor, Tensor]:
+        """Draw pairs together with what they were made of, for evaluation only.
+
+        Returns
+        -------
+        tuple of (PairBatch, Tensor, Tensor)
+            The pairs, the latents s of the anchors and s~ of the positives, each of shape (batch_size, latent_dim).
+            From equal generators `draw` gives the same pairs.
+
+        Raises
+        ------
+        DomainError, DtypeError
+            As `draw`.
+        """
+        size = _checks.count(batch_size, "batch_size", least=2)
+        latents, positives = self.latent_model.sample(size, generator=_checks.generator(generator))
+        return PairBatch(self.mixing(latents), self.mixing(positives)), latents, positives

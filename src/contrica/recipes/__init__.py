@@ -1,0 +1,29 @@
+"""Recipes, one module each; this is the list of them, and the lookup by name."""
+
+from contrica.errors import UnknownNameError
+from contrica.recipes.first_look import FIRST_LOOK
+from contrica.recipes.photo import PHOTO
+from contrica.recipes.recipe import Recipe
+from contrica.recipes.running import default_jobs, run_all
+
+RECIPES = (FIRST_LOOK, PHOTO)
+"""All recipes, the one to start with first."""
+
+__all__ = ["FIRST_LOOK", "PHOTO", "RECIPES", "Recipe", "default_jobs", "recipe", "run_all"]
+
+
+def recipe(name: str) -> Recipe:
+    """Return the recipe of that name.
+
+    >>> recipe("photo").options
+    {'image': 'flower.jpg'}
+
+    Raises
+    ------
+    UnknownNameError
+        If there is none; the message lists those that there are.
+    """
+    found = {made.name: made for made in RECIPES}
+    if name not in found:
+        raise UnknownNameError(f"there is no recipe {name!r}; choose one of {', '.join(found)}")
+    return found[name]

@@ -1,0 +1,20 @@
+"""From records to what people read: json to repeat a run, a markdown table, and one self-contained page."""
+
+from contrica.report.folder import default_folder, ensure_writable, read_run, render_again, write_run
+from contrica.report.page import page
+from contrica.report.run_record import RunRecord
+from contrica.report.table import table
+from contrica.report.verdict import Verdict, verdict
+
+__all__ = [
+    "RunRecord",
+    "Verdict",
+    "default_folder",
+    "ensure_writable",
+    "page",
+    "read_run",
+    "render_again",
+    "table",
+    "verdict",
+    "write_run",
+]

@@ -1,0 +1,176 @@
+"""The folder that a run leaves: record.json, table.md and index.html, each of them whole or not there.
+
+A folder that did not exist is filled under a hidden name beside its place and then renamed, so it appears complete.
+Into a folder that exists each file is written under a hidden name and renamed over its own, the record first, since
+the others can be made again from it.
+"""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from contrica.errors import OutputError, RecordError
+from contrica.report.outcome import Outcome
+from contrica.report.page import page
+from contrica.report.run_record import RunRecord
+from contrica.report.table import table
+
+RECORD = "record.json"
+TABLE = "table.md"
+PAGE = "index.html"
+
+HIDDEN = ".contrica-"
+"""How unfinished files and folders begin; what a killed run left of them does not make a folder count as filled."""
+
+
+def default_folder(recipe: str, seed: int, options: Iterable[str] = ()) -> Path:
+    """Return where a run goes when nobody says where.
+
+    >>> default_folder("photo", 0, ["china.jpg"]).as_posix()
+    'runs/photo-china-seed0'
+    """
+    words = [re.sub(r"[^\w.-]+", "-", Path(value).stem) for value in options]
+    return Path("runs") / "-".join([recipe, *words, f"seed{seed}"])
+
+
+def ensure_writable(folder: Path, *, overwrite: bool = False) -> None:
+    """Raise OutputError unless a run could be written to ``folder`` now; leaves nothing behind.
+
+    Parameters
+    ----------
+    folder : Path
+        Need not exist.
+    overwrite : bool
+        Whether it may hold files already; only the three of a run are replaced.
+    """
+    try:
+        if folder.exists() or folder.is_symlink():
+            if not folder.is_dir():
+                raise OutputError(f"{folder} must be a folder, and it is a file; pass another --out")
+            if not overwrite and any(not entry.name.startswith(HIDDEN) for entry in folder.iterdir()):
+                raise OutputError(
+                    f"{folder} must be empty or new, and it holds files already; pass another --out, or --overwrite to"
+                    " replace the run in it"
+                )
+        place = folder
+        while not place.exists():
+            place = place.parent
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OutputError:
+        raise
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{folder} must be writable, and it is not ({_why(error)}); pass another --out") from error
+
+
+def write_run(run: RunRecord, folder: Path, *, overwrite: bool = False) -> list[Path]:
+    """Write record, table and page; return their paths.
+
+    Raises
+    ------
+    OutputError
+        If the folder holds files and ``overwrite`` is False, or if it cannot be written.
+    """
+    ensure_writable(folder, overwrite=overwrite)
+    return _write(folder, {RECORD: run.to_json(), **_rendered(run)})
+
+
+def render_again(folder: Path) -> list[Path]:
+    """Make table and page again from the record in ``folder``; return their paths."""
+    return _write(folder, _rendered(read_run(folder)))
+
+
+def read_run(folder: Path) -> RunRecord:
+    """Read the record in ``folder``.
+
+    Raises
+    ------
+    RecordError
+        If there is none, or none that can be read.
+    """
+    path = folder / RECORD
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise RecordError(f"{path}: the record is damaged, it is no UTF-8 text; run again") from error
+    except (OSError, ValueError) as error:
+        raise RecordError(
+            f"{path} must be a record, and it cannot be read ({_why(error)}); pass the folder of a run"
+        ) from error
+    try:
+        run = RunRecord.from_json(text)
+        for record in run.records:
+            Outcome.of(record)
+    except RecordError as error:
+        raise RecordError(f"{path}: {error}") from error
+    return run
+
+
+def _rendered(run: RunRecord) -> dict[str, str]:
+    title = f"# {run.title}\n\n`{run.command}`\n\n"
+    return {TABLE: title + table([Outcome.of(record) for record in run.records]), PAGE: page(run)}
+
+
+def _write(folder: Path, texts: dict[str, str]) -> list[Path]:
+    try:
+        if folder.exists():
+            _fill(folder, texts)
+        else:
+            _appear(folder, texts)
+    except OSError as error:
+        raise OutputError(f"{folder} must be writable, and it is not ({_why(error)}); pass another --out") from error
+    return [folder / name for name in texts]
+
+
+def _appear(folder: Path, texts: dict[str, str]) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    hidden = Path(tempfile.mkdtemp(prefix=HIDDEN, dir=folder.parent))
+    try:
+        for name, text in texts.items():
+            _whole(hidden / name, text)
+        _synced(hidden)
+        hidden.chmod(0o777 & ~_umask())
+        hidden.rename(folder)
+    except BaseException:
+        shutil.rmtree(hidden, ignore_errors=True)
+        raise
+    _synced(folder.parent)
+
+
+def _fill(folder: Path, texts: dict[str, str]) -> None:
+    with tempfile.TemporaryDirectory(prefix=HIDDEN, dir=folder) as hidden:
+        for name, text in texts.items():
+            _whole(Path(hidden) / name, text)
+        for name in texts:
+            (Path(hidden) / name).replace(folder / name)
+    _synced(folder)
+
+
+def _whole(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _synced(folder: Path) -> None:
+    """Make renames in ``folder`` last through a loss of power, where folders can be opened."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,152 @@
+"""One record as the numbers that a reader sees, each of a checked type, so that pictures need no guard of their own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from contrica.errors import RecordError
+from contrica.record import Record
+
+METRICS = ("r2", "mcc_pearson", "smallest_matched", "leakage")
+"""Scores shown, by their names in `evaluation.Scores`."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A value with the ends of its interval, None where it has none."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+    @classmethod
+    def read(cls, found: Mapping[str, Any]) -> Self:
+        """Read a `evaluation.Score` as JSON holds it."""
+        return cls(float(found["value"]), _number(found.get("low")), _number(found.get("high")))
+
+
+@dataclass(frozen=True)
+class FloorValues:
+    """What reference codes get in each metric; no values where they could not be scored, with the reason."""
+
+    values: dict[str, float]
+    note: str
+
+
+@dataclass(frozen=True)
+class Promise:
+    """The guarantee in words, or why there is none."""
+
+    holds: bool
+    axes: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Window:
+    """The photograph a camera looked at, and the side of its window, in pixels of the photograph."""
+
+    image: str
+    side: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came out of one experiment.
+
+    ``scores`` has the keys of ``METRICS``; ``correlations`` are the matched ones, per factor; ``curve`` holds (step,
+    held-out loss) in nats, without the points at which the loss was not finite.
+    """
+
+    name: str
+    scores: dict[str, Measured]
+    correlations: tuple[float, ...]
+    scored_rows: int
+    floors: dict[str, FloorValues]
+    promise: Promise
+    loss: float | None
+    best: float | None
+    gap: float | None
+    mutual_information: float | None
+    log_batch: float | None
+    calibration: float | None
+    factors: tuple[tuple[float, ...], ...]
+    recovered: tuple[tuple[float, ...], ...]
+    curve: tuple[tuple[int, float], ...]
+    curve_best: float | None
+    window: Window | None
+    condition_number: float | None
+    seconds: float
+    settings: dict[str, Any]
+    environment: dict[str, str]
+
+    @classmethod
+    def of(cls, record: Record) -> Self:
+        """Read a record.
+
+        Raises
+        ------
+        RecordError
+            If a part is missing or of the wrong type.
+        """
+        try:
+            return cls._read(record)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            raise RecordError(
+                f"the record is damaged: a part is missing or of the wrong type ({type(error).__name__}: {error});"
+                " run again"
+            ) from error
+
+    @classmethod
+    def _read(cls, record: Record) -> Self:
+        optimum, information = record.optimum, record.information
+        factors, recovered = _rows(record.factors), _rows(record.recovered)
+        if len(factors) != len(recovered) or len({len(row) for row in (*factors, *recovered)}) > 1:
+            raise ValueError("factors and recovered differ in shape")
+        points = [(int(point["step"]), _number(point["loss"])) for point in record.curve if point["step"] is not None]
+        bests = [_number(point.get("best")) for point in record.curve]
+        return cls(
+            name=str(record.experiment["name"]),
+            scores={metric: Measured.read(record.scores[metric]) for metric in METRICS},
+            correlations=tuple(float(value) for value in record.scores["mcc_pearson"]["per_factor"]),
+            scored_rows=int(record.scores["scored_rows"]),
+            floors={name: _floor(floor) for name, floor in record.scores["floors"].items()},
+            promise=Promise(
+                bool(record.guarantee["holds"]), bool(record.guarantee["axes"]), str(record.guarantee["text"])
+            ),
+            loss=_number(optimum.get("loss")),
+            best=_number(optimum.get("best")),
+            gap=_number(optimum.get("gap")),
+            mutual_information=_number(information.get("mutual_information")),
+            log_batch=_number(information.get("log_batch")),
+            calibration=_number(record.calibration),
+            factors=factors,
+            recovered=recovered,
+            curve=tuple((step, loss) for step, loss in points if loss is not None),
+            curve_best=bests[-1] if bests else None,
+            window=_window(record.experiment.get("mixing")),
+            condition_number=_number(record.mixing.get("condition_number")),
+            seconds=float(record.seconds),
+            settings=dict(record.experiment),
+            environment={str(name): str(value) for name, value in record.environment.items()},
+        )
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _rows(table: Any) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(float(value) for value in row) for row in table)
+
+
+def _floor(found: Mapping[str, Any]) -> FloorValues:
+    scores = found.get("scores")
+    values = {} if scores is None else {metric: float(scores[metric]["value"]) for metric in METRICS}
+    return FloorValues(values, str(found.get("note") or ""))
+
+
+def _window(mixing: object) -> Window | None:
+    if not isinstance(mixing, dict) or "image" not in mixing:
+        return None
+    return Window(str(mixing["image"]), int(mixing["window"]))

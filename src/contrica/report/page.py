@@ -1,0 +1,90 @@
+"""One self-contained HTML page of a run: no script, no font, no link, and equal for equal records."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from contrica.report.comparison import comparison
+from contrica.report.details import described, details, stated
+from contrica.report.numbers import seconds
+from contrica.report.outcome import Outcome
+from contrica.report.run_record import RunRecord
+from contrica.report.style import STYLE
+from contrica.report.svg import element, words
+from contrica.report.verdict import Kind, verdict
+
+MEANINGS = {
+    "linear R²": "Share of the factors' variance that an affine map of the codes explains; 1 is perfect, 0 chance.",
+    "MCC": "Mean correlation of each factor with the one code matched to it; 1 is perfect, 0 chance.",
+    "smallest matched": "The least of those correlations, so that one lost factor cannot hide in the mean.",
+    "leakage": "Share of other factors in a matched code; 0 is perfect, 0.5 as much as of its own factor.",
+    "floor": "The same score for reference codes; a score says something only as far as it is above its floors.",
+    "gap": "Held-out loss above the loss of the true density ratio on the same pairs, in nats.",
+    "calibration": "Mean dissimilarity of pairs by their codes over that by their factors; 1 where the scale is right.",
+}
+
+
+def page(run: RunRecord) -> str:
+    """Return the page of a run, a whole HTML document.
+
+    Raises
+    ------
+    RecordError
+        If a record lacks what the page shows.
+    """
+    outcomes = [Outcome.of(record) for record in run.records]
+    body = [_header(run, outcomes)]
+    if len(outcomes) == 1:
+        body.append(details(outcomes[0]))
+    elif outcomes:
+        body += [comparison(outcomes), element("h2", words("Each experiment")), *map(_folded, outcomes)]
+    body += [element("h2", words("What the numbers mean")), described(MEANINGS), _repeat(run, outcomes)]
+    head = element(
+        "head",
+        '<meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        element("title", words(f"{run.title} | contrica")),
+        f"<style>{STYLE}</style>",
+    )
+    return f"<!DOCTYPE html>\n{element('html', head, element('body', element('main', *body)), lang='en')}\n"
+
+
+def _header(run: RunRecord, outcomes: Sequence[Outcome]) -> str:
+    named = [run.recipe, *run.options.values(), f"seed {run.seed}", run.date[:10]]
+    parts = [
+        element("h1", words(run.title)),
+        element("p", words(" · ".join(filter(None, named))), class_="sub"),
+    ]
+    if len(outcomes) == 1:
+        parts.append(stated(verdict(outcomes[0])))
+    elif outcomes:
+        counts = Counter(verdict(outcome).kind for outcome in outcomes)
+        tally = [
+            element("li", words(f"{counts[kind]} {kind.value}"), class_=kind.name.lower())
+            for kind in Kind
+            if counts[kind]
+        ]
+        parts.append(element("ul", *tally, class_="tally"))
+    parts.append(element("p", words(run.summary), class_="lead"))
+    return element("header", *parts)
+
+
+def _folded(outcome: Outcome) -> str:
+    judged = verdict(outcome)
+    state = element("span", words(judged.kind.value), class_=f"state {judged.kind.name.lower()}")
+    summary = element("summary", words(outcome.name), state)
+    return element("details", summary, stated(judged), details(outcome, level="h3"))
+
+
+def _repeat(run: RunRecord, outcomes: Sequence[Outcome]) -> str:
+    shown = dict(outcomes[0].environment) if outcomes else {}
+    shown["training"] = seconds(sum(outcome.seconds for outcome in outcomes))
+    shown["date"] = run.date
+    intro = "The same versions on the same machine give the same numbers. record.json beside this page holds them all."
+    return "".join(
+        [
+            element("h2", words("How to repeat it")),
+            element("pre", element("code", words(run.command))),
+            element("p", words(intro)),
+            described(shown),
+        ]
+    )

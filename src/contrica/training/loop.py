@@ -1,0 +1,187 @@
+"""The training loop: a generator that makes one update per step and knows no loss, encoder or source by name.
+
+Minimises the loss over the parameters of encoder and critic with AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from contrica import _checks
+from contrica.contrast import PairPlan, pair_loss, set_bias
+from contrica.critics import Critic
+from contrica.errors import DomainError, NonFiniteError
+from contrica.losses import Loss
+from contrica.pairs.batch import PairBatch, PairSource
+from contrica.training.nonfinite import first_bad_gradient, first_bad_term
+from contrica.training.options import TrainingOptions
+
+BIAS_REFRESH_STEPS = 100
+"""Up to here the bias is set in closed form at steps 1, 2, 4, 8, ...: the codes then change faster than it learns."""
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """What one update saw: the loss in nats and the gradient's norm before clipping, both ahead of the update.
+
+    ``step`` counts from 1; ``encoder_dtype`` is what the encoder computed in.
+    """
+
+    step: int
+    loss: float
+    gradient_norm: float
+    learning_rate: float
+    encoder_dtype: torch.dtype
+
+
+def train(
+    encoder: nn.Module,
+    critic: Critic,
+    loss: Loss,
+    source: PairSource,
+    *,
+    options: TrainingOptions,
+    generator: torch.Generator,
+) -> Iterator[StepRecord]:
+    """Train ``encoder`` and ``critic`` in place, one update each time the next record is asked for.
+
+    Parameters
+    ----------
+    encoder : nn.Module
+        Observations (batch, ...) to codes (batch, code_dim). It stays on the device where it is.
+    critic : Critic
+        Is moved to the encoder's device.
+    loss : Loss
+        In nats.
+    source : PairSource
+        Drawn from once per step.
+    options : TrainingOptions
+        Numbers of the optimisation.
+    generator : torch.Generator
+        Handed to ``source``; the loop itself is deterministic.
+
+    Yields
+    ------
+    StepRecord
+        After each update. The caller may score, save or move the modules between two records, freeze parameters
+        before the first, or stop asking at any time: the modules are always those of the last record.
+
+    Raises
+    ------
+    NonFiniteError
+        Before an update that would follow a loss or a gradient that is NaN or infinite, parameters being those of the
+        step before; it names the step and the first bad term.
+    DomainError
+        If no parameter asks for a gradient.
+
+    Notes
+    -----
+    Arguments are checked when the first record is asked for. Train and eval modes are left as the caller sets them,
+    and gradients are recorded inside the step whatever the caller's grad mode. On one device with one number of
+    threads, equal generators give bit-equal parameters.
+    """
+    _checks.generator(generator)
+    device = _device(encoder, critic)
+    critic.to(device)
+    optimizer = _optimizer(encoder, critic, options)
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    dtype = options.encoder_dtype(device)
+    encode = _in_dtype(encoder, dtype, device)
+    for step in range(1, options.steps + 1):
+        with torch.inference_mode(False), torch.enable_grad():
+            batch = source.draw(options.batch_size, generator=generator).to(device)
+            if step <= BIAS_REFRESH_STEPS and step & (step - 1) == 0:
+                _balance(encode, critic, loss, batch)
+            value = pair_loss(encode, critic, loss, batch, negatives=options.negatives)
+            if not torch.isfinite(value):
+                raise _not_finite(step, f"loss is {value.item()}", first_bad_term(encoder, critic, batch))
+            optimizer.zero_grad()
+            value.backward()
+            gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+            norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients]))
+            if not torch.isfinite(norm):
+                term = first_bad_gradient(encoder, critic)
+                optimizer.zero_grad()
+                raise _not_finite(step, f"gradient norm is {norm.item()}", term)
+            if norm > options.clip_norm:
+                for gradient in gradients:
+                    gradient.mul_(options.clip_norm / norm)
+            rate = options.learning_rate_at(step)
+            for group in optimizer.param_groups:
+                group["lr"] = rate * group["rate_factor"]
+            optimizer.step()
+            optimizer.zero_grad()
+        yield StepRecord(step, value.item(), norm.item(), rate, dtype or batch.anchors.dtype)
+
+
+def _device(encoder: nn.Module, critic: Critic) -> torch.device:
+    places = {parameter.device for parameter in encoder.parameters()}
+    if len(places) > 1:
+        raise DomainError(f"the encoder must lie on one device, got {sorted(map(str, places))}; move it with .to()")
+    places = places or {parameter.device for parameter in critic.parameters()}
+    return places.pop() if places else torch.device("cpu")
+
+
+def _optimizer(encoder: nn.Module, critic: Critic, options: TrainingOptions) -> torch.optim.AdamW:
+    """Return AdamW over four groups: whether a parameter decays, and whether it learns at the offsets' rate."""
+    offsets = [module for module in (critic.anchor_offset, critic.candidate_offset) if module is not None]
+    offset_parameters = {id(parameter) for module in offsets for parameter in module.parameters()}
+    matrices = {
+        id(parameter) for module in (encoder, *offsets) for parameter in module.parameters() if parameter.ndim > 1
+    }
+    fast = offset_parameters | ({id(critic.bias)} if critic.bias is not None else set())
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for parameter in dict.fromkeys((*encoder.parameters(), *critic.parameters())):
+        if parameter.requires_grad:
+            groups.setdefault((id(parameter) in matrices, id(parameter) in fast), []).append(parameter)
+    if not groups:
+        raise DomainError("some parameter of encoder or critic must ask for a gradient, got none; unfreeze one")
+    return torch.optim.AdamW(
+        [
+            {
+                "params": members,
+                "weight_decay": options.weight_decay if decays else 0.0,
+                "rate_factor": options.offset_learning_rate_factor if is_fast else 1.0,
+            }
+            for (decays, is_fast), members in groups.items()
+        ],
+        lr=options.learning_rate,
+        betas=options.betas,
+        fused=_device(encoder, critic).type in ("cpu", "cuda") or None,
+    )
+
+
+def _in_dtype(encoder: nn.Module, dtype: torch.dtype | None, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """Return the encoder as a function that computes in ``dtype`` and gives codes in the observations' dtype."""
+    if dtype is None:
+        return encoder
+
+    def encode(observations: Tensor) -> Tensor:
+        with torch.autocast(device.type, dtype=dtype):
+            codes: Tensor = encoder(observations)
+        return codes.to(observations.dtype)
+
+    return encode
+
+
+@torch.no_grad()
+def _balance(encode: Callable[[Tensor], Tensor], critic: Critic, loss: Loss, batch: PairBatch) -> None:
+    """Set the critic's bias in closed form on this batch; a value that is not finite is not taken over."""
+    if critic.bias is None or not critic.bias.requires_grad:
+        return
+    before = critic.bias.clone()
+    anchors = critic.anchors(encode(batch.anchors), batch.anchors)
+    positives = critic.candidates(encode(batch.positives), batch.positives)
+    ids = batch.groups if batch.negatives is None else None
+    set_bias(critic, anchors, positives, loss, None if ids is None else PairPlan(exclude=(ids, ids)))
+    if not torch.isfinite(critic.bias):
+        critic.bias.copy_(before)
+
+
+def _not_finite(step: int, what: str, term: str) -> NonFiniteError:
+    return NonFiniteError(
+        f"training needs finite numbers, but at step {step} the {what}, first bad in {term}; the parameters are those"
+        " of the step before: repair the data or lower the learning rate"
+    )

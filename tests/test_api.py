@@ -1,0 +1,32 @@
+import inspect
+import re
+
+import pytest
+
+import contrica
+
+# The public names, and nothing else. A line here is a promise to users: it changes together with the changelog.
+PUBLIC_NAMES: list[str] = []
+
+
+def test_the_public_names_are_exactly_these():
+    assert sorted(contrica.__all__) == sorted(PUBLIC_NAMES)
+
+
+def test_no_public_name_stands_twice():
+    assert len(set(contrica.__all__)) == len(contrica.__all__)
+
+
+@pytest.mark.parametrize("name", PUBLIC_NAMES)
+def test_a_public_name_resolves(name):
+    assert getattr(contrica, name) is not None
+
+
+@pytest.mark.parametrize("name", PUBLIC_NAMES)
+def test_a_public_name_has_a_docstring_of_its_own(name):
+    described = getattr(contrica, name)
+    if not (inspect.isclass(described) or inspect.isroutine(described) or inspect.ismodule(described)):
+        pytest.skip("a constant is described where it is defined")
+    docstring = (vars(described).get("__doc__") if inspect.isclass(described) else described.__doc__) or ""
+    assert docstring.strip(), f"{name} has no docstring"
+    assert not re.match(rf"{name}\(", docstring), f"{name} has only the signature that dataclass writes"
