@@ -51,6 +51,8 @@ def jaxtyped(function: Any = None, *, typechecker: Any) -> Any:
     if function is None:
         return functools.partial(jaxtyped, typechecker=typechecker)
     if not inspect.isclass(function):
+        if not function.__annotations__:
+            return function  # nothing to compare, and what is to be compiled must stay as it is
         # beartype knows what Self is in a class only, and the hook shows it functions.
         hints = function.__annotations__.items()
         function.__annotations__ = {name: Any if "typing.Self" in str(hint) else hint for name, hint in hints}

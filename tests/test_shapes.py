@@ -90,3 +90,10 @@ def test_the_comparison_leaves_the_global_generator_alone():
     before = random.getstate()
     total([1, 2, 3], 1.0)
     assert random.getstate() == before
+
+
+def test_a_function_without_annotations_stays_as_it_is():
+    def plain(codes):
+        return codes
+
+    assert checked(plain) is plain

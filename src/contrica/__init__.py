@@ -1,0 +1,114 @@
+"""Contrastive learning that recovers the true latent factors, and says up to what.
+
+Public names in the order in which data flows; what is not here is in the modules that they come from.
+"""
+
+from contrica.errors import (
+    ContricaError,
+    DomainError,
+    DtypeError,
+    NoDensityError,
+    NonFiniteError,
+    NotIdentifiableError,
+    OutputError,
+    ShapeError,
+    UnknownNameError,
+    UnreliableScoreError,
+)
+from contrica.spaces import Box, Euclidean, Sphere
+from contrica.dissimilarities import Dissimilarity, Mahalanobis, NormPower, PowerSum, SphereDot, SquaredEuclidean
+from contrica.latents import (
+    BimodalMarginal,
+    ExponentialTiltMarginal,
+    GeneralisedNormalConditional,
+    GeneralisedNormalMarginal,
+    LaplaceConditional,
+    LaplaceMarginal,
+    LatentModel,
+    NormalConditional,
+    NormalMarginal,
+    NormPowerConditional,
+    UniformMarginal,
+    VonMisesFisherConditional,
+)
+from contrica.mixing import Camera, InvertibleMLP
+from contrica.pairs import GivenPairs, PairBatch, PairSource, SimulatedPairs
+from contrica.encoders import MLP, BoxOutput, Conv, ScalarNet, SphereOutput, Unbounded
+from contrica.critics import Critic
+from contrica.losses import NCE, NWJ, SCL, InfoNCE, Loss
+from contrica.contrast import PairPlan, contrast, pair_loss
+from contrica.training import StepRecord, TrainingOptions, train
+from contrica.identifiability import Guarantee, Indeterminacy, guarantee
+from contrica.optima import best_loss
+from contrica.evaluation import Scores, linear_r2, mcc, score
+from contrica.experiment import Experiment, run
+from contrica.record import Record
+
+__all__ = [
+    "MLP",
+    "NCE",
+    "NWJ",
+    "SCL",
+    "BimodalMarginal",
+    "Box",
+    "BoxOutput",
+    "Camera",
+    "ContricaError",
+    "Conv",
+    "Critic",
+    "Dissimilarity",
+    "DomainError",
+    "DtypeError",
+    "Euclidean",
+    "Experiment",
+    "ExponentialTiltMarginal",
+    "GeneralisedNormalConditional",
+    "GeneralisedNormalMarginal",
+    "GivenPairs",
+    "Guarantee",
+    "Indeterminacy",
+    "InfoNCE",
+    "InvertibleMLP",
+    "LaplaceConditional",
+    "LaplaceMarginal",
+    "LatentModel",
+    "Loss",
+    "Mahalanobis",
+    "NoDensityError",
+    "NonFiniteError",
+    "NormPower",
+    "NormPowerConditional",
+    "NormalConditional",
+    "NormalMarginal",
+    "NotIdentifiableError",
+    "OutputError",
+    "PairBatch",
+    "PairPlan",
+    "PairSource",
+    "PowerSum",
+    "Record",
+    "ScalarNet",
+    "Scores",
+    "ShapeError",
+    "SimulatedPairs",
+    "Sphere",
+    "SphereDot",
+    "SphereOutput",
+    "SquaredEuclidean",
+    "StepRecord",
+    "TrainingOptions",
+    "Unbounded",
+    "UniformMarginal",
+    "UnknownNameError",
+    "UnreliableScoreError",
+    "VonMisesFisherConditional",
+    "best_loss",
+    "contrast",
+    "guarantee",
+    "linear_r2",
+    "mcc",
+    "pair_loss",
+    "run",
+    "score",
+    "train",
+]

@@ -51,6 +51,16 @@ class PairPlan:
     within: tuple[Tensor, Tensor] | None = None
     weights: Tensor | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what is no tensor; that the shapes fit the sides is seen where they meet."""
+        for name, ids in (("exclude", self.exclude), ("within", self.within)):
+            sound = isinstance(ids, tuple) and len(ids) == 2 and all(isinstance(side, Tensor) for side in ids)
+            if ids is not None and not sound:
+                raise DtypeError(f"{name} must be a pair of Tensors of ids, got {ids!r}; number anchors and candidates")
+        if self.weights is not None and not isinstance(self.weights, Tensor):
+            name = type(self.weights).__name__
+            raise DtypeError(f"weights must be a torch.Tensor, got {name}; pass torch.as_tensor(...)")
+
     def tile(self, rows: slice, columns: slice, like: Tensor) -> Tensor | None:
         """Return the weights of a tile in the dtype of ``like``, or None where all are 1."""
         weights = None if self.weights is None else self.weights[rows, columns].to(like.dtype)
@@ -136,8 +146,10 @@ def contrast(
         raise DtypeError(
             f"contrast needs a Loss and a Critic, got {type(loss).__name__} and {type(critic).__name__}; pass them so"
         )
-    for name, side in (("anchors", anchors), ("positives", positives), ("negatives", negatives)):
+    for name, side in (("anchors", anchors), ("positives", positives)):
         _check_side(name, side)
+    if negatives is not None:
+        _check_side("negatives", negatives)
     batch = len(anchors.codes)
     _checks.same_rows(anchors.codes, positives.codes, "anchors", "positives")
     if plan is None:
@@ -176,7 +188,7 @@ def set_bias(critic: Critic, anchors: Side, positives: Side, loss: Loss, plan: P
             sums, counts = reduce_pairs(LogSumExp(power), critic.dissimilarity, anchors, positives, plan)
             log_means.append(torch.logsumexp(sums, 0) - counts.sum().log())
         step = loss.balancing_bias(critic.paired_logits(anchors, positives), log_means[0], log_means[1])
-        critic.bias += step.to(critic.bias.dtype)
+        critic.bias.add_(step.to(critic.bias.dtype))
 
 
 def reduce_pairs(
@@ -205,9 +217,7 @@ def reduce_pairs(
     return summaries, counts
 
 
-def _check_side(name: str, side: Side | None) -> None:
-    if side is None:
-        return
+def _check_side(name: str, side: Side) -> None:
     if not isinstance(side, Side):
         raise DtypeError(f"{name} must be a Side, got {type(side).__name__}; take it from critic.{name} or build one")
     _checks.codes(side.codes, f"the codes of {name}")
@@ -217,11 +227,7 @@ def _check_side(name: str, side: Side | None) -> None:
 
 def _check_plan(plan: PairPlan, rows: int, columns: int) -> None:
     for name, ids in (("exclude", plan.exclude), ("within", plan.within)):
-        if ids is None:
-            continue
-        if not (isinstance(ids, tuple) and all(isinstance(side, Tensor) for side in ids)):
-            raise DtypeError(f"{name} must be a pair of Tensors of ids, got {ids!r}; number anchors and candidates")
-        if [tuple(side.shape) for side in ids] != [(rows,), (columns,)]:
+        if ids is not None and [tuple(side.shape) for side in ids] != [(rows,), (columns,)]:
             raise ShapeError(
                 f"{name} needs one id per anchor and one per candidate, shapes ({rows},) and ({columns},), got"
                 f" {' and '.join(str(tuple(side.shape)) for side in ids)}; number both sides"
@@ -229,8 +235,6 @@ def _check_plan(plan: PairPlan, rows: int, columns: int) -> None:
     weights = plan.weights
     if weights is None:
         return
-    if not isinstance(weights, Tensor):
-        raise DtypeError(f"weights must be a torch.Tensor, got {type(weights).__name__}; pass torch.as_tensor(...)")
     if weights.shape != (rows, columns):
         raise ShapeError(f"weights must have shape ({rows}, {columns}), got {tuple(weights.shape)}; weigh every pair")
     if weights.requires_grad:

@@ -117,7 +117,7 @@ def guarantee(
     """
     _nuisances_modelled(latent_model, loss, anchor_offset=anchor_offset, candidate_offset=candidate_offset)
     truth = latent_model.conditional.dissimilarity
-    if isinstance(latent_model.space, Sphere) or isinstance(truth, SphereDot):
+    if isinstance(latent_model.space, Sphere) or isinstance(dissimilarity, SphereDot):
         return _on_sphere(latent_model, truth, dissimilarity)
     _same_dimension(latent_model, dissimilarity)
     data, model = _family(truth, "pair law"), _family(dissimilarity, "model")
@@ -230,7 +230,7 @@ def _family(dissimilarity: Dissimilarity, name: str) -> _Family:
     match dissimilarity:
         case PowerSum():
             learned = dissimilarity.fixed_exponent is None and dissimilarity.log_exponent.requires_grad
-            exponents = dissimilarity.exponent
+            exponents = dissimilarity.exponent.detach()
             if not learned and dissimilarity.fixed_exponent is None:
                 raise NotIdentifiableError(
                     f"assumption 'one norm' fails: the {name} mixes exponents {exponents.tolist()}; use a single one"

@@ -92,4 +92,5 @@ class Sphere(Space):
 
     def contains(self, points: Tensor, *, tolerance: float = 1e-5) -> Tensor:
         """Tell which points have unit length."""
-        return (torch.linalg.vector_norm(points, dim=-1) - 1.0).abs() <= tolerance
+        lengths: Tensor = torch.linalg.vector_norm(points, dim=-1)
+        return (lengths - 1.0).abs() <= tolerance

@@ -23,8 +23,7 @@ from contrica.evaluation.halves import RandomState, generator_of
 from contrica.evaluation.tables import Rows, Table, centre, read, standardise
 
 MOST_COMPONENTS = 64
-"""Observations wider than this are replaced by as many principal components: an affine map of them is still fitted by
-1300 rows, and most of the variance of small images lies in fewer."""
+"""Observations wider than this are replaced by as many principal components; an affine map of 64 asks for 1300 rows."""
 
 LEAST_SHARE = 1e-10
 """Principal components with less than this share of the first one's variance are rounding and are dropped."""
@@ -36,7 +35,7 @@ ICA_ROWS = 10_000
 """FastICA is fitted on at most this many rows and applied to all: its error is of order 1/sqrt(rows), 1 % here."""
 
 ICA_STEPS = 200
-"""Iterations after which FastICA is reported as not converged; on identifiable sources it takes tens."""
+"""Iterations after which FastICA is stopped and reported as not converged."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -49,7 +49,7 @@ class IncompleteGamma:
         self.shape = shape
         self.log_total = math.lgamma(shape + 1.0)
         self.log_largest = math.log(LARGEST_EXPONENTIAL + 2.0 * shape)
-        # For large a, P rises within 1/sqrt(a). Spacings are powers of two, so that the nodes are exact.
+        # For large a, P rises within 1/sqrt(a). A power of two keeps the nodes exact.
         spacing = NODE_SPACING * 0.5 ** math.ceil(max(0.0, math.log2(math.sqrt(shape) / 3.0)))
         z = np.arange(LOG_SMALLEST, self.log_largest + spacing, spacing)
         log_below, log_above = _log_probabilities(shape, z)
@@ -59,8 +59,8 @@ class IncompleteGamma:
         self._log_phi = _Quintic(z[0], spacing, log_phi, slope - shape, bend)
 
         log_odds = log_below - log_above
-        least = math.ceil(max(log_odds[0], SMALLEST_LOG_ODDS))
-        nodes = np.arange(least, LARGEST_LOG_ODDS + NODE_SPACING, NODE_SPACING)
+        least = max(log_odds[0], SMALLEST_LOG_ODDS)
+        nodes = least + NODE_SPACING * np.arange(math.ceil((LARGEST_LOG_ODDS - least) / NODE_SPACING) + 1)
         inverse = np.interp(nodes, log_odds[np.isfinite(log_odds)], z[np.isfinite(log_odds)])
         for _ in range(NEWTON_STEPS):
             log_below, log_above = _log_probabilities(shape, inverse)

@@ -8,7 +8,7 @@ from contrica.recipes.recipe import Recipe
 from contrica.spaces import Box
 from contrica.training import TrainingOptions
 
-STEPS = 800
+STEPS = 500
 DEFAULT_IMAGE = "flower.jpg"
 
 

@@ -47,6 +47,8 @@ def ensure_writable(folder: Path, *, overwrite: bool = False) -> None:
         Whether it may hold files already; only the three of a run are replaced.
     """
     try:
+        if "\0" in str(folder):
+            raise ValueError("no name may hold a null character")
         if folder.exists() or folder.is_symlink():
             if not folder.is_dir():
                 raise OutputError(f"{folder} must be a folder, and it is a file; pass another --out")
@@ -75,7 +77,9 @@ def write_run(run: RunRecord, folder: Path, *, overwrite: bool = False) -> list[
         If the folder holds files and ``overwrite`` is False, or if it cannot be written.
     """
     ensure_writable(folder, overwrite=overwrite)
-    return _write(folder, {RECORD: run.to_json(), **_rendered(run)})
+    text = run.to_json()
+    # Rendered from what was written, so that rendering again gives the same.
+    return _write(folder, {RECORD: text, **_rendered(RunRecord.from_json(text))})
 
 
 def render_again(folder: Path) -> list[Path]:

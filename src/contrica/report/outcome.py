@@ -1,5 +1,6 @@
 """One record as the numbers that a reader sees, each of a checked type, so that pictures need no guard of their own."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -22,7 +23,7 @@ class Measured:
     @classmethod
     def read(cls, found: Mapping[str, Any]) -> Self:
         """Read a `evaluation.Score` as JSON holds it."""
-        return cls(float(found["value"]), _number(found.get("low")), _number(found.get("high")))
+        return cls(_real(found["value"]), _number(found.get("low")), _number(found.get("high")))
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Outcome:
         """
         try:
             return cls._read(record)
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
             raise RecordError(
                 f"the record is damaged: a part is missing or of the wrong type ({type(error).__name__}: {error});"
                 " run again"
@@ -108,7 +109,7 @@ class Outcome:
         return cls(
             name=str(record.experiment["name"]),
             scores={metric: Measured.read(record.scores[metric]) for metric in METRICS},
-            correlations=tuple(float(value) for value in record.scores["mcc_pearson"]["per_factor"]),
+            correlations=tuple(_real(value) for value in record.scores["mcc_pearson"]["per_factor"]),
             scored_rows=int(record.scores["scored_rows"]),
             floors={name: _floor(floor) for name, floor in record.scores["floors"].items()},
             promise=Promise(
@@ -126,23 +127,30 @@ class Outcome:
             curve_best=bests[-1] if bests else None,
             window=_window(record.experiment.get("mixing")),
             condition_number=_number(record.mixing.get("condition_number")),
-            seconds=float(record.seconds),
+            seconds=_real(record.seconds),
             settings=dict(record.experiment),
             environment={str(name): str(value) for name, value in record.environment.items()},
         )
 
 
+def _real(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{value!r} is not finite")
+    return number
+
+
 def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
+    return None if value is None else _real(value)
 
 
 def _rows(table: Any) -> tuple[tuple[float, ...], ...]:
-    return tuple(tuple(float(value) for value in row) for row in table)
+    return tuple(tuple(_real(value) for value in row) for row in table)
 
 
 def _floor(found: Mapping[str, Any]) -> FloorValues:
     scores = found.get("scores")
-    values = {} if scores is None else {metric: float(scores[metric]["value"]) for metric in METRICS}
+    values = {} if scores is None else {metric: _real(scores[metric]["value"]) for metric in METRICS}
     return FloorValues(values, str(found.get("note") or ""))
 
 
