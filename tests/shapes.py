@@ -23,9 +23,14 @@ _strictly_typed = jaxtyping.jaxtyped
 
 
 def install(package: str) -> None:
-    """Check the annotations of every function and dataclass of the package that is imported from now on."""
+    """Check whatever of the package is imported from now on, where a function or a dataclass is given arrays."""
     jaxtyping.jaxtyped = jaxtyped  # the name by which the hook's decorator is looked up
     jaxtyping.install_import_hook(package, f"{__name__}.compared")
+
+
+def mentions_an_array(hint: object) -> bool:
+    """Tell whether there is a shape or an array to compare; other types are mypy's, which asks no time of the tests."""
+    return any(word in str(hint) for word in ("jaxtyping", "Tensor", "ndarray"))
 
 
 def compared(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -51,12 +56,14 @@ def jaxtyped(function: Any = None, *, typechecker: Any) -> Any:
     if function is None:
         return functools.partial(jaxtyped, typechecker=typechecker)
     if not inspect.isclass(function):
-        if not function.__annotations__:
-            return function  # nothing to compare, and what is to be compiled must stay as it is
+        if not any(mentions_an_array(hint) for hint in function.__annotations__.values()):
+            return function
         # beartype knows what Self is in a class only, and the hook shows it functions.
         hints = function.__annotations__.items()
         function.__annotations__ = {name: Any if "typing.Self" in str(hint) else hint for name, hint in hints}
         return _refusal_first(_strictly_typed(function, typechecker=typechecker), function)
+    if not any(mentions_an_array(hint) for hint in vars(function).get("__annotations__", {}).values()):
+        return function
     plain = function.__init__
     _strictly_typed(function, typechecker=typechecker)
     if function.__init__ is not plain:

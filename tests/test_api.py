@@ -11,6 +11,7 @@ PUBLIC_NAMES = [
     "Box",
     "BoxOutput",
     "Camera",
+    "ContractError",
     "ContricaError",
     "Conv",
     "Critic",

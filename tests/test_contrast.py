@@ -1,3 +1,4 @@
+import importlib
 import math
 
 import numpy as np
@@ -8,7 +9,6 @@ from hypothesis import strategies as st
 from torch import nn
 
 import oracles
-from contrica import contrast as contrast_module
 from contrica.contrast import PairPlan, contrast, pair_loss, reduce_pairs, set_bias
 from contrica.critics import Critic, Side
 from contrica.dissimilarities import NormPower, PowerSum, SphereDot, SquaredEuclidean
@@ -16,6 +16,9 @@ from contrica.errors import ContricaError, DomainError, DtypeError, ShapeError
 from contrica.losses import NCE, NWJ, SCL, InfoNCE
 from contrica.losses.reduction import LogSumExp, SoftplusSum
 from contrica.pairs.batch import PairBatch
+
+# the package exports the function by the name of its module
+contrast_module = importlib.import_module("contrica.contrast")
 
 LOSSES = {
     "nce": NCE(),
@@ -42,7 +45,11 @@ def tiled(monkeypatch, tiles):
 def learnable_critic(dtype=torch.float64, dim=2):
     """Return a critic whose exponent, weights and bias all learn."""
     delta = PowerSum(
-        dim, exponent=[0.7, 2.5, 1.0][:dim], weights=[0.4, 1.3, 0.8][:dim], learnable_exponent=True, learnable_weights=True
+        dim,
+        exponent=[0.7, 2.5, 1.0][:dim],
+        weights=[0.4, 1.3, 0.8][:dim],
+        learnable_exponent=True,
+        learnable_weights=True,
     )
     critic = Critic(delta, bias=True).to(dtype)
     with torch.no_grad():
@@ -51,7 +58,7 @@ def learnable_critic(dtype=torch.float64, dim=2):
 
 
 def sides(critic, batch, *others, dtype=torch.float64, dim=2):
-    """Return leaves and the sides built of them: anchors, positives, and more candidates; the bias is on the anchors'."""
+    """Return leaves and the sides built of them: anchors, positives, more candidates; the bias is on the first."""
     leaves, built = [], []
     for index, rows in enumerate((batch, batch, *others)):
         codes = numbers(rows, dim, seed=10 * index, dtype=dtype).requires_grad_()

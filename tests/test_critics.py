@@ -139,7 +139,11 @@ def test_a_dissimilarity_that_cannot_be_called_is_refused(bad):
         Critic(bad)
 
 
-@given(bad=st.sampled_from([torch.zeros(3), torch.zeros(()), torch.zeros(3, 2, 1), torch.zeros(3, 2).long(), [[0.0]], None]))
+@given(
+    bad=st.sampled_from(
+        [torch.zeros(3), torch.zeros(()), torch.zeros(3, 2, 1), torch.zeros(3, 2).long(), [[0.0]], None]
+    )
+)
 def test_codes_that_are_no_floating_matrix_are_refused(bad):
     critic = Critic(PowerSum(2))
     for side in (critic.anchors, critic.candidates):

@@ -160,7 +160,9 @@ def test_the_slope_below_one_is_cut_under_the_floor_and_exact_above(exponent, le
     torch.testing.assert_close(slope, wanted)
     if learnable:
         (by_exponent,) = torch.autograd.grad(values.sum(), delta.log_exponent)
-        exact = sum(p * value * math.log(m * GRADIENT_FLOOR) for value, m in zip(expected.tolist(), (0.5, 2.0), strict=True))
+        exact = sum(
+            p * value * math.log(m * GRADIENT_FLOOR) for value, m in zip(expected.tolist(), (0.5, 2.0), strict=True)
+        )
         torch.testing.assert_close(by_exponent, torch.tensor([exact], dtype=torch.float64))
 
 
@@ -185,6 +187,12 @@ def test_only_learnable_entries_are_parameters():
     assert {name for name, _ in PowerSum(2, learnable_weights=True).named_parameters()} == {"log_weights"}
     assert list(SphereDot().parameters()) == []
     assert len(list(SphereDot(learnable_concentration=True).parameters())) == 1
+
+
+def test_what_is_fixed_is_no_state_that_could_be_loaded_past_it():
+    assert PowerSum(2, exponent=3.0).state_dict() == {}
+    assert set(PowerSum(2, learnable_exponent=True).state_dict()) == {"log_exponent"}
+    assert SphereDot(concentration=3.0).state_dict() == {}
 
 
 def test_learnable_entries_start_where_they_were_put():

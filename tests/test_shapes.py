@@ -1,4 +1,5 @@
 import random
+from dataclasses import dataclass
 
 import jaxtyping
 import numpy as np
@@ -72,28 +73,41 @@ def test_the_package_under_test_is_checked():
 
 
 @checked
-def total(counts: list[int], factor: float) -> float:
-    return sum(counts) * factor
+def repeated(codes: Float[Tensor, " batch"], counts: list[int], factor: float) -> Tensor:
+    return factor * codes.repeat_interleave(torch.tensor(counts))
 
 
 def test_numbers_of_numpy_serve_where_numbers_of_python_do():
-    assert total([np.int64(1), 2], np.float32(0.5)) == 1.5
-    assert total([1, 2], 2) == 6
+    torch.testing.assert_close(repeated(torch.ones(2), [np.int64(1), 2], np.float32(0.5)), torch.full((3,), 0.5))
+    torch.testing.assert_close(repeated(torch.ones(2), [1, 1], 2), torch.full((2,), 2.0))
 
 
 def test_a_fraction_does_not_serve_as_a_count():
     with pytest.raises(jaxtyping.TypeCheckError, match="counts"):
-        total([0.5], 1.0)
+        repeated(torch.ones(1), [0.5], 1.0)
 
 
 def test_the_comparison_leaves_the_global_generator_alone():
     before = random.getstate()
-    total([1, 2, 3], 1.0)
+    repeated(torch.ones(3), [1, 2, 3], 1.0)
     assert random.getstate() == before
 
 
-def test_a_function_without_annotations_stays_as_it_is():
-    def plain(codes):
-        return codes
+@checked
+@dataclass(frozen=True)
+class Pair:
+    anchors: Float[Tensor, "batch dim"]
+    positives: Float[Tensor, "batch dim"]
+
+
+def test_the_fields_of_a_dataclass_agree_on_their_axes():
+    Pair(torch.ones(2, 3), torch.ones(2, 3))
+    with pytest.raises(jaxtyping.TypeCheckError, match="positives"):
+        Pair(torch.ones(2, 3), torch.ones(2, 4))
+
+
+def test_a_function_that_takes_no_array_stays_as_it_is():
+    def plain(steps: int) -> int:
+        return steps
 
     assert checked(plain) is plain

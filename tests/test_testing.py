@@ -180,7 +180,9 @@ BROKEN_SOURCES = {
     "leave global generators alone": lambda n, g: PairBatch(normal(n, g), torch.randn(n, 2)),
     "global generators": lambda n, g: PairBatch(normal(n, g) + random.random(), normal(n, g)),
     "advanced one": lambda n, g: PairBatch(normal(n, g) + np.random.random(), normal(n, g)),  # noqa: NPY002
-    "same generator state": lambda n, g: PairBatch(normal(n, g), normal(n, torch.Generator().manual_seed(next(COUNTER)))),
+    "same generator state": lambda n, g: PairBatch(
+        normal(n, g), normal(n, torch.Generator().manual_seed(next(COUNTER)))
+    ),
     "an advanced generator": lambda n, g: PairBatch(*torch.ones(2, n, 2)),
     "record no gradients": lambda n, g: PairBatch(normal(n, g).requires_grad_(), normal(n, g)),
     "must be finite": lambda n, g: PairBatch(normal(n, g), normal(n, g) / 0.0),

@@ -1,6 +1,6 @@
 """The theorems that the losses rest on, with the package's own losses on exact populations.
 
-A population is a table: ``joint[i, j]`` is the probability of anchor i with positive j, and the table of logits is free.
+A population is a table: ``joint[i, j]`` is the probability of anchor i with positive j, and logits are a free table.
 """
 
 import math
@@ -43,7 +43,9 @@ def minimum(cost, *starts, gradient=1e-9, bound=-math.inf):
 
 # ---- free tables of logits: the minimiser is the log density ratio ----
 
-COUNTS = np.random.default_rng(0).multinomial(40, np.random.default_rng(1).dirichlet(np.full(20, 0.6))).reshape(4, 5) + 1
+COUNTS = (
+    np.random.default_rng(0).multinomial(24, np.random.default_rng(1).dirichlet(np.full(20, 0.6))).reshape(4, 5) + 1
+)
 """A random joint of 4 anchors and 5 positives, in pairs, so that positives can be repeated to their probability."""
 
 JOINT = COUNTS / COUNTS.sum()
@@ -91,7 +93,7 @@ def assert_equal_up_to_rows(table, expected):
 
 def test_the_joint_is_far_from_independent():
     assert oracles.mutual_information(JOINT) > 0.05
-    assert RATIO.max() - RATIO.min() > 2.0
+    assert RATIO.max() - RATIO.min() > 1.5
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,7 @@ def test_the_joint_is_far_from_independent():
         (NWJ(), 1.0 - oracles.mutual_information(JOINT)),
         (SCL(), -(1.0 + oracles.chi_square(JOINT))),
     ],
-    ids=str,
+    ids=["nce", "nwj", "scl"],
 )
 def test_nce_nwj_and_scl_end_at_the_log_ratio_and_at_their_divergence(loss, optimum):
     value, point = minimum(cost_of_table(loss), np.zeros(20))
@@ -115,7 +117,7 @@ def test_nce_nwj_and_scl_end_at_the_log_ratio_and_at_their_divergence(loss, opti
         (NWJ(log_form=True), 1.0 - oracles.mutual_information(JOINT)),
         (SCL(log_form=True), -math.log(1.0 + oracles.chi_square(JOINT))),
     ],
-    ids=str,
+    ids=["nwj", "scl"],
 )
 def test_the_log_forms_end_at_the_log_ratio_up_to_one_constant(loss, optimum):
     start = np.random.default_rng(2).normal(size=20)
@@ -158,7 +160,9 @@ def test_negatives_of_another_law_change_the_ratio_to_that_law():
 
 
 def test_infonce_with_many_negatives_is_log_k_less_the_information():
-    value, point = minimum(lambda table: population(InfoNCE(), table.reshape(4, 5), torch.from_numpy(JOINT)), np.zeros(20))
+    value, point = minimum(
+        lambda table: population(InfoNCE(), table.reshape(4, 5), torch.from_numpy(JOINT)), np.zeros(20)
+    )
     assert value == pytest.approx(-oracles.mutual_information(JOINT), abs=1e-9)
     assert_equal_up_to_rows(point.reshape(4, 5), RATIO)
 
@@ -248,7 +252,8 @@ def test_without_the_positive_in_the_denominator_the_loss_has_no_floor_where_a_s
 
 def test_without_the_positive_in_the_denominator_the_loss_has_a_floor_where_no_set_is_exposed():
     counts = np.array([[3, 2], [2, 3]])
-    assert all(0.6 <= 1.0 - (1.0 - p) ** 2 for p in (0.5, 1.0))
+    exposed = 3 / 5 - (1.0 - (1.0 - 0.5) ** 2)
+    assert exposed < 0.0
     value, point = minimum(lambda table: decoupled(table.reshape(2, 2), counts, 2), np.zeros(4))
     assert value > 0.0
     assert point.abs().max() < 10.0
@@ -290,7 +295,7 @@ def joint_of(points, marginal, delta):
     return marginal[:, None] * closeness / closeness.sum(1, keepdim=True)
 
 
-def fitted(loss, marginal, terms):
+def fitted(loss, marginal, terms, *, tries=4):
     """Return the loss above the optimum and the least and largest slope of the best code, in units of the truth."""
     joint = joint_of(LATENT[:, None], MARGINALS[marginal], NORMAL)
     critic = Critic(NORMAL)
@@ -304,7 +309,7 @@ def fitted(loss, marginal, terms):
 
     random = np.random.default_rng(0)
     bent = [scale * LATENT + 0.02 * random.normal(size=25) for scale in (0.6, 0.8, 1.0)]
-    starts = [np.concatenate([codes, np.zeros(51)]) for codes in (0.5 * LATENT, *bent)]
+    starts = [np.concatenate([codes, np.zeros(51)]) for codes in (0.5 * LATENT, *bent)][:tries]
     # no critic does better than the log ratio, so the first start that reaches it is the last
     optimum = population(loss, torch.from_numpy(oracles.log_ratio(joint.numpy())), joint).item()
     value, point = minimum(cost, *starts, gradient=1e-7, bound=optimum + 1e-8)
@@ -314,7 +319,8 @@ def fitted(loss, marginal, terms):
 
 
 @pytest.mark.parametrize(
-    "marginal", ["uniform", pytest.param("skewed", marks=pytest.mark.slow), pytest.param("bimodal", marks=pytest.mark.slow)]
+    "marginal",
+    ["uniform", pytest.param("skewed", marks=pytest.mark.slow), pytest.param("bimodal", marks=pytest.mark.slow)],
 )
 @pytest.mark.parametrize("name", FOUR)
 def test_with_both_offsets_every_loss_recovers_the_latent_isometrically(name, marginal):
@@ -344,10 +350,13 @@ DISTORTED = [
 """Loss above the optimum and least and largest slope without all offsets: what each loss then takes for granted."""
 
 
-@pytest.mark.parametrize(("marginal", "terms", "expected"), DISTORTED)
+@pytest.mark.parametrize(
+    ("marginal", "terms", "expected"),
+    [pytest.param(*row, marks=[pytest.mark.slow] if "alpha~" in row[1] else []) for row in DISTORTED],
+)
 def test_without_the_offsets_the_code_is_stretched_as_the_marginal_says(marginal, terms, expected):
     for name, (gap, least, most) in expected.items():
-        found = fitted(FOUR[name], marginal, terms)
+        found = fitted(FOUR[name], marginal, terms, tries=2)
         # the gap to 1 in its last digit, the slopes to theirs
         assert found[0] == pytest.approx(gap, rel=0.01, abs=6e-4)
         assert found[1:] == (pytest.approx(least, abs=0.006), pytest.approx(most, abs=0.006))
@@ -356,7 +365,7 @@ def test_without_the_offsets_the_code_is_stretched_as_the_marginal_says(marginal
 @pytest.mark.parametrize("name", FOUR)
 def test_without_the_offsets_a_bimodal_marginal_tears_the_code(name):
     """The gap between the modes is where the code is stretched least."""
-    gap, least, most = fitted(FOUR[name], "bimodal", ())
+    gap, least, most = fitted(FOUR[name], "bimodal", (), tries=2)
     assert gap > 0.01
     assert least < 0.3
     assert most > 1.05

@@ -4,6 +4,7 @@ Public names in the order in which data flows; what is not here is in the module
 """
 
 from contrica.errors import (
+    ContractError,
     ContricaError,
     DomainError,
     DtypeError,
@@ -53,6 +54,7 @@ __all__ = [
     "Box",
     "BoxOutput",
     "Camera",
+    "ContractError",
     "ContricaError",
     "Conv",
     "Critic",

@@ -114,7 +114,9 @@ def points(value: Tensor, name: str, *, dim: int) -> Tensor:
     if not value.is_floating_point():
         raise DtypeError(f"{name} must have a floating dtype, got {value.dtype}; pass {name}.float()")
     if value.ndim == 0 or value.shape[-1] != dim:
-        raise ShapeError(f"{name} must have shape (..., {dim}), got {tuple(value.shape)}; pass one column per dimension")
+        raise ShapeError(
+            f"{name} must have shape (..., {dim}), got {tuple(value.shape)}; pass one column per dimension"
+        )
     if not torch.isfinite(value).all():
         raise DomainError(f"{name} must be finite, got NaN or infinity; drop or repair those rows")
     return value
@@ -148,3 +150,15 @@ def varied(value: Tensor, name: str) -> Tensor:
     if bool((value == value[0]).all()):
         raise DomainError(f"{name} must differ from row to row, got equal rows only; pass a sample of the data")
     return value
+
+
+def ids(value: Tensor | npt.NDArray[np.integer], name: str, *, rows: int) -> npt.NDArray[np.int64]:
+    """Return ``value`` as an int64 array of shape (rows,) if it holds one whole number per row, else raise."""
+    if isinstance(value, Tensor):
+        value = value.detach().cpu().numpy()
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "iub":
+        got = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
+        raise DtypeError(f"{name} must be a tensor or an array of integers, got {got}; number them 0, 1, 2, ...")
+    if value.shape != (rows,):
+        raise ShapeError(f"{name} must have shape ({rows},), got {value.shape}; pass one id per row of observations")
+    return value.astype(np.int64)

@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # terminals without the signs that reports use
     try:
-        code = typer.main.get_command(app).main(words, prog_name="contrica", standalone_mode=False)
+        code = typer.main.get_command(app).main(words or ["--help"], prog_name="contrica", standalone_mode=False)
         sys.stdout.flush()
     except ContricaError as error:
         return _refuse(str(error), words)
@@ -72,11 +72,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(f"{_sentence(error)} see contrica --help", words)
     except (typer.Abort, KeyboardInterrupt):
         return _refuse("interrupted, and no file was left half written", words, code=INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of a pipe has seen enough; the flush at exit must not fail on it again.
+    except (BrokenPipeError, SystemExit):
+        # The reader of a pipe has seen enough, which the parser turns into an exit of its own. The flush when Python
+        # ends must not fail on it again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     return code if isinstance(code, int) else DONE
+
+
+def _version(wanted: bool) -> bool:
+    if wanted:
+        typer.echo(f"contrica {version('contrica')}")
+        raise typer.Exit
+    return wanted
 
 
 @app.callback(
@@ -88,15 +96,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ),
 )
 def contrica(
-    context: typer.Context,
-    show_version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    *,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
 ) -> None:
     """Contrastive learning that recovers the true latent factors, and says up to what."""
-    if show_version:
-        typer.echo(f"contrica {version('contrica')}")
-        raise typer.Exit
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
 
 
 @app.command(

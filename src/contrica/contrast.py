@@ -18,6 +18,7 @@ from contrica.errors import DomainError, DtypeError, ShapeError
 from contrica.losses import InfoNCE, Loss
 from contrica.losses.reduction import LogSumExp, Reduction
 from contrica.pairs.batch import PairBatch
+from contrica.pairs.cells import Cells
 
 NegativeSource = Literal["positives", "anchors", "anchors_including_self"]
 """Where in-batch negatives come from: the other x~, the other x, or all x with the anchor itself among them.
@@ -90,9 +91,16 @@ def pair_loss(
     """Return the loss, 0-d and in nats, of a batch of pairs.
 
     Negatives are the batch's own separate ones where it has them; otherwise every other pair of the batch that is not
-    of the same group, as ``negatives`` says.
+    of the same group, as ``negatives`` says; or the candidates in the anchor's cell, for a batch drawn from cells.
+
+    Raises
+    ------
+    DomainError
+        If the batch was drawn from cells in a form whose optimum is not that of ``loss``.
     """
     _checks.choice(negatives, "negatives", ("positives", "anchors", "anchors_including_self"))
+    if batch.cells is not None:
+        return _loss_in_cells(encoder, critic, loss, batch, batch.cells, negatives)
     views = [batch.anchors, batch.positives, *([] if batch.negatives is None else [batch.negatives])]
     stacked = torch.cat(views)
     encoded = encoder(stacked)
@@ -107,9 +115,59 @@ def pair_loss(
     if negatives == "positives":
         return contrast(loss, critic, anchors, positives, plan=PairPlan(exclude=(ids, ids)))
     plan = PairPlan() if negatives == "anchors_including_self" else PairPlan(exclude=(ids, ids))
-    return contrast(
-        loss, critic, anchors, positives, negatives=critic.candidates(codes[0], batch.anchors), plan=plan
+    return contrast(loss, critic, anchors, positives, negatives=critic.candidates(codes[0], batch.anchors), plan=plan)
+
+
+def _loss_in_cells(
+    encoder: Callable[[Tensor], Tensor],
+    critic: Critic,
+    loss: Loss,
+    batch: PairBatch,
+    cells: Cells,
+    negatives: NegativeSource,
+) -> Tensor:
+    """Return the loss against the candidates of each anchor's cell and, where there are some, those that all share."""
+    if negatives != "positives":
+        raise DomainError(
+            f"candidates of a cell are x~, so negatives must be 'positives', got {negatives!r}; pass that"
+        )
+    by_rows = isinstance(loss, InfoNCE)
+    if isinstance(loss, InfoNCE) and loss.direction != "rows":
+        raise DomainError(
+            f"in a cell only the anchors' side keeps its optimum, got direction {loss.direction!r}; use 'rows'"
+        )
+    if by_rows != (cells.shared is None):
+        forms = ("within", "stratified") if by_rows else ("stratified", "within")
+        raise DomainError(
+            f"{type(loss).__name__} keeps its optimum in neighbourhoods of the form {forms[0]!r} alone, got"
+            f" {forms[1]!r}; pass form={forms[0]!r} to NeighbourhoodPairs"
+        )
+    views = [batch.anchors, batch.positives, cells.others, *([] if cells.shared is None else [cells.shared])]
+    encoded = encoder(torch.cat(views))
+    _checks.codes(encoded, "codes")
+    codes = encoded.split([len(view) for view in views])
+    anchors = critic.anchors(codes[0], batch.anchors)
+    inside = critic.candidates(torch.cat(codes[1:3]), torch.cat(views[1:3]))
+    rows = torch.arange(len(batch.anchors), device=encoded.device)
+    plan = PairPlan(
+        exclude=(rows, torch.cat((rows, torch.full_like(cells.other_cells, -1)))),
+        within=(cells.anchors, torch.cat((cells.positives, cells.other_cells))),
     )
+    positive_logits = critic.paired_logits(anchors, inside.rows(slice(len(rows))))
+    summaries, counts = reduce_pairs(loss.reduction, critic.dissimilarity, anchors, inside, plan)
+    if cells.shared is None or cells.shared_cells is None or cells.num_outside is None:
+        return loss.combine(positive_logits, summaries, counts)
+    shared = critic.candidates(codes[3], cells.shared)
+    plan = PairPlan(exclude=(cells.anchors, cells.shared_cells))
+    outside, num_shared = reduce_pairs(loss.reduction, critic.dissimilarity, anchors, shared, plan)
+    if not bool((num_shared > 0).all()):
+        raise ShapeError("some shared candidate must lie outside of each cell, got none; draw more or use more cells")
+    weights = cells.num_outside.to(outside.dtype) / num_shared
+    if isinstance(loss.reduction, LogSumExp):
+        summaries = torch.logaddexp(summaries, outside + weights.log())
+    else:
+        summaries = summaries + weights * outside
+    return loss.combine(positive_logits, summaries, counts + cells.num_outside)
 
 
 def contrast(
@@ -202,12 +260,19 @@ def reduce_pairs(
     parameters = [*dissimilarity.parameters()] if isinstance(dissimilarity, nn.Module) else []
     if not parameters and dissimilarity(anchors.codes[:1].detach(), candidates.codes[:1].detach()).requires_grad:
         raise DtypeError(
-            f"a dissimilarity with parameters must be an nn.Module that holds them, got {dissimilarity!r}; its parameters"
-            " would get no gradient, make it a module"
+            f"a dissimilarity with parameters must be an nn.Module that holds them, got {dissimilarity!r};"
+            " its parameters would get no gradient, make it a module"
         )
     parameters = [parameter for parameter in parameters if parameter.requires_grad]
-    summaries, counts = _TiledReduction.apply(
-        reduction, dissimilarity, plan, anchors.codes, candidates.codes, anchors.offsets, candidates.offsets, *parameters
+    summaries, counts = _TiledReduction.apply(  # type: ignore[no-untyped-call]
+        reduction,
+        dissimilarity,
+        plan,
+        anchors.codes,
+        candidates.codes,
+        anchors.offsets,
+        candidates.offsets,
+        *parameters,
     )
     if not bool(counts.sum() > 0):
         raise ShapeError(
@@ -304,7 +369,7 @@ class _TiledReduction(torch.autograd.Function):
                     total[cut] += gradient
             for total, gradient in zip(parameter_sums, gradients[4:], strict=True):
                 if gradient is not None:
-                    total += gradient
+                    total.add_(gradient)
         return (None, None, None, *sums, *parameter_sums)
 
 

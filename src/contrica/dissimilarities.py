@@ -2,8 +2,9 @@
 
 Each class maps ``(..., dim)`` and ``(..., dim)``, broadcast over the leading axes, to ``(...)`` in nats, so that the
 paired values are ``delta(a, b)`` and the all-pairs matrix is ``delta(a[:, None], b[None])``. A dissimilarity is also
-what defines a conditional: ``p(s~|s) = Q(s~)/Z(s) exp(-delta(s, s~))`` (Matthes, Han, Shen 2023; Zimmermann et al. 2021).
-Any callable with this broadcasting serves as one; ``contrica.testing.check_dissimilarity`` says whether it is sound.
+what defines a conditional: ``p(s~|s) = Q(s~)/Z(s) exp(-delta(s, s~))`` (Matthes, Han, Shen 2023; Zimmermann et al.
+2021). Any callable with this broadcasting serves as one; ``contrica.testing.check_dissimilarity`` says whether it is
+sound.
 """
 
 import math
@@ -181,7 +182,7 @@ class Mahalanobis(Dissimilarity):
 
 
 class SphereDot(Dissimilarity):
-    """``concentration (1 - a^T b)`` on the unit sphere: von Mises-Fisher noise, InfoNCE's temperature as 1/concentration.
+    """``concentration (1 - a^T b)`` on the unit sphere: von Mises-Fisher noise; its inverse is InfoNCE's temperature.
 
     >>> SphereDot(concentration=10.0)(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])).item()
     10.0
@@ -242,13 +243,16 @@ def _store_log(module: nn.Module, name: str, values: list[float], *, learnable: 
     if learnable:
         module.register_parameter(name, nn.Parameter(logarithms.float()))
     else:
-        module.register_buffer(name, logarithms)
+        # what is fixed is what the constructor was told, and no state that a checkpoint may change
+        module.register_buffer(name, logarithms, persistent=False)
 
 
 def _matching_columns(left: Tensor, right: Tensor, dim: int | None) -> None:
     for name, codes in (("left", left), ("right", right)):
         if not isinstance(codes, Tensor):
-            raise DtypeError(f"{name} codes must be a torch.Tensor, got {type(codes).__name__}; pass torch.as_tensor(...)")
+            raise DtypeError(
+                f"{name} codes must be a torch.Tensor, got {type(codes).__name__}; pass torch.as_tensor(...)"
+            )
         if not codes.is_floating_point():
             raise DtypeError(f"{name} codes must be floating, got {codes.dtype}; pass codes.float()")
     wanted = left.shape[-1:] if dim is None else (dim,)

@@ -37,8 +37,8 @@ def check_dissimilarity(
 ) -> None:
     """Check that ``delta`` is a dissimilarity of codes of ``dim`` dimensions.
 
-    It must broadcast over leading axes, keep the dtype, be symmetric, zero on the diagonal and positive off it, and have
-    finite gradients at equal and nearly equal codes, where training ends up.
+    It must broadcast over leading axes, keep the dtype, be symmetric, zero on the diagonal and positive off it, and
+    have finite gradients at equal and nearly equal codes, where training ends up.
 
     Parameters
     ----------
@@ -120,7 +120,9 @@ def check_loss(loss: Callable[[Tensor, Tensor], Tensor]) -> Freedom:
     _check_hard_pairs(loss)
     freedom = _freedom(loss, positive, negative)
     counts = torch.tensor(COUNTS)
-    _check_optimum(loss, torch.outer(torch.tensor([1, 2, 1]), torch.tensor([2, 1, 1])), freedom, "with independent pairs")
+    _check_optimum(
+        loss, torch.outer(torch.tensor([1, 2, 1]), torch.tensor([2, 1, 1])), freedom, "with independent pairs"
+    )
     _check_optimum(loss, counts, freedom, "with dependent pairs")
     if isinstance(loss, Loss):
         _check_weights(loss, positive, negative)
@@ -158,7 +160,9 @@ def check_pair_source(source: PairSource, *, batch_size: int = 8) -> None:
     generator.set_state(start)
     again = _drawn(source, batch_size, generator)
     if _global_states() != before:
-        raise ContractError("a draw must leave global generators alone, but it advanced one; use the generator it is given")
+        raise ContractError(
+            "a draw must leave global generators alone, but it advanced one; use the generator it is given"
+        )
     if not _equal(first, again):
         raise ContractError("the same generator state must give the same batch, got another; use no other randomness")
     if _equal(first, second):
@@ -183,11 +187,13 @@ def _check_broadcasting(delta: Callable[[Tensor, Tensor], Tensor], left: Tensor,
         paired, pairwise = delta(a, b), delta(a[:, None], b[None, :-1])
         if paired.shape != (12,) or pairwise.shape != (12, 11):
             raise ContractError(
-                f"codes of shapes (12, dim) and (12, dim), or (12, 1, dim) and (1, 11, dim), must give (12,) and (12, 11),"
-                f" got {tuple(paired.shape)} and {tuple(pairwise.shape)}; reduce the last axis only"
+                f"codes of shapes (12, dim) and (12, dim), or (12, 1, dim) and (1, 11, dim), must give (12,) and"
+                f" (12, 11), got {tuple(paired.shape)} and {tuple(pairwise.shape)}; reduce the last axis only"
             )
         if paired.dtype != dtype:
-            raise ContractError(f"{dtype} codes must give {dtype} values, got {paired.dtype}; convert constants instead")
+            raise ContractError(
+                f"{dtype} codes must give {dtype} values, got {paired.dtype}; convert constants instead"
+            )
     if not torch.allclose(pairwise.diagonal(), paired[:-1], rtol=1e-9, atol=1e-12, equal_nan=True):
         raise ContractError("the all-pairs matrix must have the paired values on its diagonal, got others; fix an axis")
 
@@ -199,7 +205,9 @@ def _check_values(delta: Callable[[Tensor, Tensor], Tensor], left: Tensor, right
     for row in range(len(left)):
         shown = f"a = {_shown(left[row])}, b = {_shown(right[row])}"
         if not torch.isfinite(values[row]) or float(values[row]) <= 1e-9 * size:
-            raise ContractError(f"delta(a, b) must be positive, got {float(values[row]):.6g} at {shown}; smaller is closer")
+            raise ContractError(
+                f"delta(a, b) must be positive, got {float(values[row]):.6g} at {shown}; smaller is closer"
+            )
         if abs(float(values[row] - swapped[row])) > 1e-9 * size:
             raise ContractError(
                 f"delta must be symmetric, got {float(values[row]):.6g} and {float(swapped[row]):.6g} at {shown}; the"
@@ -207,14 +215,12 @@ def _check_values(delta: Callable[[Tensor, Tensor], Tensor], left: Tensor, right
             )
         if not abs(float(itself[row])) <= 1e-9 * size:
             raise ContractError(
-                f"delta(a, a) must be 0, got {float(itself[row]):.6g} at a = {_shown(left[row])}; move constants into the"
-                " critic's bias"
+                f"delta(a, a) must be 0, got {float(itself[row]):.6g} at a = {_shown(left[row])}; move constants into"
+                " the critic's bias"
             )
 
 
-def _check_near_gradients(
-    delta: Callable[[Tensor, Tensor], Tensor], left: Tensor, right: Tensor, space: Space
-) -> None:
+def _check_near_gradients(delta: Callable[[Tensor, Tensor], Tensor], left: Tensor, right: Tensor, space: Space) -> None:
     for dtype in (torch.float32, torch.float64):
         for gap in GAPS:
             a = left.to(dtype).requires_grad_()
@@ -236,7 +242,9 @@ def _check_near_gradients(
 def _check_cost(loss: Callable[[Tensor, Tensor], Tensor], positive: Tensor, negative: Tensor) -> None:
     value = loss(positive, negative)
     if value.shape != () or not bool(torch.isfinite(value)):
-        raise ContractError(f"a loss must be 0-d and finite, got {value} of shape {tuple(value.shape)}; average the rows")
+        raise ContractError(
+            f"a loss must be 0-d and finite, got {value} of shape {tuple(value.shape)}; average the rows"
+        )
     repeated = loss(positive.repeat(3), negative.repeat(3, 1))
     if not torch.allclose(value, repeated, rtol=1e-9, atol=1e-12):
         raise ContractError(
@@ -261,8 +269,8 @@ def _check_hard_pairs(loss: Callable[[Tensor, Tensor], Tensor]) -> None:
         if not bool(torch.isfinite(slopes).all()) or float(slopes.abs().max()) < 1e-3:
             raise ContractError(
                 f"a pair that loses by 200 nats must keep a finite gradient, got slopes of at most"
-                f" {float(slopes.abs().max()):.3g} in float32 with positive logits {own:g} and negative logits {other:g};"
-                " work with log-sum-exp of differences and no epsilon"
+                f" {float(slopes.abs().max()):.3g} in float32 with positive logits {own:g} and negative logits"
+                f" {other:g}; work with log-sum-exp of differences and no epsilon"
             )
 
 
@@ -290,10 +298,10 @@ def _check_optimum(loss: Callable[[Tensor, Tensor], Tensor], counts: Tensor, fre
     def cost() -> Tensor:
         optimizer.zero_grad()
         value = loss(logits[anchor, own], logits[anchor, other][:, None])
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         return value
 
-    optimizer.step(cost)  # type: ignore[no-untyped-call]
+    optimizer.step(cost)
     error = logits.detach() - ratio
     if freedom == "anchor":
         error = error - error.mean(1, keepdim=True)
@@ -302,8 +310,8 @@ def _check_optimum(loss: Callable[[Tensor, Tensor], Tensor], counts: Tensor, fre
     if not float(error.abs().max()) < 1e-5:
         raise ContractError(
             f"{case}, the minimiser must be the log density ratio (what is left open: {freedom}), got a table of logits"
-            f" that is off by up to {float(error.abs().max()):.3g} nats for the joint {counts.tolist()}; compare the cost"
-            " with its population form"
+            f" that is off by up to {float(error.abs().max()):.3g} nats for the joint {counts.tolist()}; compare"
+            " the cost with its population form"
         )
 
 
@@ -336,7 +344,9 @@ def _drawn(source: PairSource, batch_size: int, generator: torch.Generator) -> P
         if value.requires_grad:
             raise ContractError(f"a draw must record no gradients, got {name} that require one; use torch.no_grad()")
         if not bool(torch.isfinite(value).all()):
-            raise ContractError(f"observations must be finite, got NaN or infinity in {name}; drop or repair those rows")
+            raise ContractError(
+                f"observations must be finite, got NaN or infinity in {name}; drop or repair those rows"
+            )
     return batch
 
 

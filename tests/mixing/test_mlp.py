@@ -95,8 +95,14 @@ def test_the_weights_travel_with_the_state_and_are_not_trained():
 
 @pytest.mark.parametrize(
     "options",
-    [{"dim": 0}, {"num_layers": 0}, {"negative_slope": 0.0}, {"negative_slope": 1.5}, {"negative_slope": math.nan}]
-    + [{"candidates": 0}],
+    [
+        {"dim": 0},
+        {"num_layers": 0},
+        {"candidates": 0},
+        {"negative_slope": 0.0},
+        {"negative_slope": 1.5},
+        {"negative_slope": math.nan},
+    ],
     ids=str,
 )
 def test_a_mixing_that_makes_no_sense_is_refused(options):

@@ -56,7 +56,10 @@ def test_rows_of_unequal_length_are_refused(name):
         Outcome.of(with_value((name, 0), [1.0]))
 
 
-@given(st.sampled_from(PLACES), st.sampled_from([None, "text", [], {}, [[]], {"a": 1}, -1, True, float("nan"), float("inf")]))
+@given(
+    st.sampled_from(PLACES),
+    st.sampled_from([None, "text", [], {}, [[]], {"a": 1}, -1, True, float("nan"), float("inf")]),
+)
 def test_a_damaged_part_is_read_or_refused_and_never_a_traceback(path, value):
     try:
         Outcome.of(with_value(path, value))

@@ -1,0 +1,60 @@
+"""The all-pairs sums in one compiled pass: no tile of the pair matrix ever leaves the first-level cache.
+
+The same sums as ``losses.reduction`` over all candidates of an anchor, for dissimilarities that are sums of powers or
+bilinear, with the gradients of codes, offsets and weights. numba, the extra ``fast``, compiles the loops at their first
+use and keeps them on disk; without it, and for everything that has no such form, the caller goes on in tiles.
+"""
+
+import functools
+
+from torch import Tensor
+
+from contrica._fused.form import fast_form
+from contrica.critics import DissimilarityFunction, Side
+from contrica.losses.reduction import Reduction
+
+LEAST_TERMS = 1 << 20
+"""Terms |u - v| below which the pass is not worth its start: 512 x 512 pairs of 4 codes."""
+
+Ids = tuple[Tensor, Tensor]
+
+
+@functools.cache
+def available() -> bool:
+    """Return whether numba can be imported; the first call imports it, which takes half a second."""
+    try:
+        import contrica._fused.kernels as _
+    except ImportError:
+        return False
+    return True
+
+
+def fused_sums(
+    reduction: Reduction,
+    dissimilarity: DissimilarityFunction,
+    anchors: Side,
+    candidates: Side,
+    *,
+    exclude: Ids | None,
+    within: Ids | None,
+) -> tuple[Tensor, Tensor] | None:
+    """Return each anchor's reduced logits and its number of admissible candidates, or None where tiles are called for.
+
+    Tiles are called for where numba is missing, on other devices and types than float32 and float64 on the CPU, for
+    dissimilarities without a fast form, for few pairs, and for values that are not finite or of which the logits could
+    overflow: only plain arithmetic carries a NaN to the loss.
+    """
+    if len(anchors.codes) * len(candidates.codes) * anchors.codes.shape[1] < LEAST_TERMS:
+        return None
+    form = fast_form(dissimilarity, anchors, candidates)
+    ids = [tensor for pair in (exclude, within) if pair is not None for tensor in pair]
+    if form is None or any(tensor.is_cuda or tensor.is_floating_point() for tensor in ids):
+        return None
+    if not available() or not form.within_range(getattr(reduction, "power", 1)):
+        return None
+    from contrica._fused.counts import admissible_counts
+    from contrica._fused.reduction import reduce_form
+
+    counts = admissible_counts(exclude, within, len(candidates.codes))
+    shape = anchors.offsets.shape
+    return reduce_form(reduction, form, exclude, within), counts.to(anchors.codes.dtype).expand(shape)

@@ -5,8 +5,8 @@
 for ``BLOCK_ROWS`` rows i and ``TILE`` columns j at a time; the row offset r_i enters outside. Each entry point works on
 one chunk of rows and writes what that chunk alone owns, so chunks may run in any order on any threads.
 
-Operands are packed: rows ``(rows, dim)``, rows a multiple of ``BLOCK_ROWS``; columns ``(tiles, dim, TILE)``; offsets are
-plus infinity in the padding, whose logits are then minus infinity and whose exponentials are zero. Numerics: sums over
+Operands are packed: rows ``(rows, dim)``, rows a multiple of ``BLOCK_ROWS``; columns ``(tiles, dim, TILE)``; dim is
+made even with a dimension of weight 0; offsets are plus infinity in the padding, whose logits are then minus infinity and whose exponentials are zero. Numerics: sums over
 a tile are taken in the precision of the codes, sums over tiles in float64 for rows and in the codes' precision for the
 columns of a chunk; what is exponentiated is a difference to the largest logit of the row so far, never positive.
 """
@@ -36,8 +36,6 @@ ABSOLUTE, SQUARE, CUBE, POWER, DOT = ((0,) * length for length in range(1, 6))
 WIDTH = np.uint64(TILE)
 EIGHTH = np.uint64(TILE // 8)
 BLOCK = np.uint64(BLOCK_ROWS)
-UNROLLED = (0, 0, 0, 0, 0)
-ONCE = (0,)
 
 SUMMED = {"fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy"}
 
@@ -168,25 +166,17 @@ overload(inspect.unwrap(mirrored), jit_options=CONTRACTED)(inspect.unwrap(choose
 
 
 @inlined
-def subtract_terms(logits, rows, i, columns, t, k, weights, exponent, form, unrolled):
-    """Subtract the terms of ``len(unrolled)`` dimensions from k on, while the logits stay in registers."""
+def subtract_terms(logits, rows, i, columns, t, k, weights, exponent, form):
+    """Subtract the terms of dimensions k and k + 1, two at a time to load and store the logits half as often."""
+    w = weights[k]
+    x = weights[k + 1]
     for j in range(WIDTH):
-        s0 = logits[0, j]
-        s1 = logits[1, j]
-        s2 = logits[2, j]
-        s3 = logits[3, j]
-        for step in range(len(unrolled)):
-            at = k + np.uint64(step)
-            v = columns[t, at, j]
-            w = weights[at]
-            s0 -= term(w, rows[i, at], v, exponent, form)
-            s1 -= term(w, rows[i + 1, at], v, exponent, form)
-            s2 -= term(w, rows[i + 2, at], v, exponent, form)
-            s3 -= term(w, rows[i + 3, at], v, exponent, form)
-        logits[0, j] = s0
-        logits[1, j] = s1
-        logits[2, j] = s2
-        logits[3, j] = s3
+        u = columns[t, k, j]
+        v = columns[t, k + 1, j]
+        logits[0, j] -= term(w, rows[i, k], u, exponent, form) + term(x, rows[i, k + 1], v, exponent, form)
+        logits[1, j] -= term(w, rows[i + 1, k], u, exponent, form) + term(x, rows[i + 1, k + 1], v, exponent, form)
+        logits[2, j] -= term(w, rows[i + 2, k], u, exponent, form) + term(x, rows[i + 2, k + 1], v, exponent, form)
+        logits[3, j] -= term(w, rows[i + 3, k], u, exponent, form) + term(x, rows[i + 3, k + 1], v, exponent, form)
 
 
 @inlined
@@ -207,14 +197,8 @@ def fill(logits, t, i, operands):
         logits[1, j] = s
         logits[2, j] = s
         logits[3, j] = s
-    dim = np.uint64(weights.size)
-    k = np.uint64(0)
-    while k + np.uint64(len(UNROLLED)) <= dim:
-        subtract_terms(logits, rows, i, columns, t, k, weights, exponent, form, UNROLLED)
-        k += np.uint64(len(UNROLLED))
-    while k < dim:
-        subtract_terms(logits, rows, i, columns, t, k, weights, exponent, form, ONCE)
-        k += np.uint64(1)
+    for k in range(0, weights.size, 2):
+        subtract_terms(logits, rows, i, columns, t, k, weights, exponent, form)
     for row in range(BLOCK):
         if excluded[0].size:
             own = excluded[0][i + row]
@@ -287,10 +271,10 @@ def to_sigmoid_slopes(logits, row, gradient, shift):
 @summed
 def scatter(slopes, i, t, operands, row_gradients, column_gradients, column_sums, exponent, floor):
     """Add the slopes of a block to the sums of its columns, and times the terms' slopes to both sides' gradients."""
-    rows, columns, _, weights, _, form, _, _, _ = operands
+    rows, columns, _, _, _, form, _, _, _ = operands
     for j in range(WIDTH):
         column_sums[t, j] += (slopes[0, j] + slopes[1, j]) + (slopes[2, j] + slopes[3, j])
-    for k in range(np.uint64(weights.size)):
+    for k in range(np.uint64(row_gradients.shape[1])):
         u0 = rows[i, k]
         u1 = rows[i + 1, k]
         u2 = rows[i + 2, k]

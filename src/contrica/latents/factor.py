@@ -18,7 +18,7 @@ from contrica.errors import NoDensityError
 from contrica.latents.generalised_normal import TruncatedGeneralisedNormal
 from contrica.latents.interpolation import PiecewiseChebyshev
 from contrica.latents.marginals import Marginal, PowerMarginal
-from contrica.latents.quadrature import Mesh, ladder, refine
+from contrica.latents.quadrature import Landmark, Mesh, ladder, refine
 
 CHUNK = 256
 """Integrals done at once, which bounds the memory of the panels to some ten megabytes."""
@@ -112,12 +112,14 @@ class FactorModel:
             log_noise = -self.noise.dissimilarity(anchors, positives[owners]) - self.noise.log_normaliser(anchors)
             return self.marginal.factor_log_density(anchors) + power * log_noise
 
-        landmarks: list[tuple[float | Tensor, float]] = [
-            (positives, self._width),
-            *self.marginal.landmarks,
-            *self._walls,
-        ]
-        edges = ladder(landmarks, low=self.noise.low, high=self.noise.high)
+        landmarks: list[Landmark] = [(positives, self._width), *self.marginal.landmarks, *self._walls]
+        low, high = self._anchor_range()
+        if not self._bounded:
+            # Both densities fall beyond the mode and the positive, the nearer one by e^-60 at these ends.
+            reach = self._width * TABLE_NATS ** (1.0 / self.noise.law.exponent)
+            edges = ladder(landmarks, low=(positives - reach).clamp_max(low), high=(positives + reach).clamp_min(high))
+        else:
+            edges = ladder(landmarks, low=low, high=high)
         return refine(log_integrand, edges).log_integrals()
 
     def _anchor_range(self) -> tuple[float, float]:

@@ -28,6 +28,9 @@ LADDER_FACTOR, LADDER_RUNGS = 4.0, 31
 
 _ABSCISSAE, _WEIGHTS = (torch.from_numpy(values) for values in np.polynomial.legendre.leggauss(ORDER))
 
+Landmark = tuple[float | Tensor, float]
+"""A place, one for all owners or one each, where an integrand changes fast or has a kink, and the width of the change."""
+
 LogIntegrand = Callable[[Tensor, Tensor], Tensor]
 """Maps nodes of shape (panels, nodes) and each panel's owner, of shape (panels, 1), to log f at the nodes."""
 
@@ -54,11 +57,11 @@ class Mesh:
         return _log_sum_by_owner(torch.logsumexp(self.log_terms, 1), self.owners, self.num_owners)
 
 
-def ladder(landmarks: Sequence[tuple[float | Tensor, float]], *, low: float, high: float) -> Tensor:
+def ladder(landmarks: Sequence[Landmark], *, low: float | Tensor, high: float | Tensor) -> Tensor:
     """Return ascending edges on [low, high]: each landmark (place, width) and rungs at width * 4^j on either side.
 
-    Places may be tensors of shape (owners,); the result has shape (owners, edges), an infinite side ending with its
-    last rung.
+    Places and ends may be tensors of shape (owners,); the result has shape (owners, edges). An infinite side ends with
+    its last rung.
     """
     steps = LADDER_FACTOR ** torch.arange(LADDER_RUNGS, dtype=torch.float64)
     steps = torch.cat([-steps.flip(0), torch.zeros(1, dtype=torch.float64), steps])
@@ -66,7 +69,8 @@ def ladder(landmarks: Sequence[tuple[float | Tensor, float]], *, low: float, hig
         *[torch.as_tensor(place, dtype=torch.float64).reshape(-1) for place, _ in landmarks]
     )
     rungs = [place[:, None] + width * steps for place, (_, width) in zip(places, landmarks, strict=True)]
-    return torch.cat(rungs, 1).clamp(low, high).sort(dim=1).values
+    least, most = (torch.as_tensor(end, dtype=torch.float64).reshape(-1, 1) for end in (low, high))
+    return torch.cat(rungs, 1).clamp(least, most).sort(dim=1).values
 
 
 def refine(log_integrand: LogIntegrand, edges: Tensor) -> Mesh:

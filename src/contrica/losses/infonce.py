@@ -2,8 +2,8 @@
 
     E[ log(exp(s_i+) + sum_j A_ij exp(s_ij)) - s_i+ ],      s* = log r + c(x), c free,      value >= log(1 + K) - I
 
-The positive is always in the denominator: without it the loss has no lower bound once r exceeds the number of negatives.
-(van den Oord et al. 2018; as delta-INCE in Matthes, Han, Shen 2023.)
+The positive is always in the denominator: without it the loss has no lower bound once r exceeds the number of
+negatives. (van den Oord et al. 2018; as delta-INCE in Matthes, Han, Shen 2023.)
 """
 
 from dataclasses import dataclass

@@ -19,6 +19,7 @@ class NCE(Loss):
 
     0 is perfect, ``2 log 2`` is a critic that knows nothing. Needs the bias, or both offsets, to reach its optimum.
 
+    >>> import torch
     >>> round(NCE()(torch.zeros(4), torch.zeros(4, 3)).item(), 6)   # chance: 2 log 2
     1.386294
     """

@@ -3,8 +3,8 @@
     log-sum-exp   L_i = log sum_j A_ij exp(power s_ij)        InfoNCE, NWJ (power 1), SCL (power 2)
     softplus      L_i = sum_j A_ij log(1 + exp(s_ij))         NCE
 
-``s`` are logits, larger is closer; ``A_ij >= 0`` weighs candidate j for anchor i, 0 makes it inadmissible. Because every
-loss is a function of these sums and of the positive logits alone, one all-pairs reduction serves them all.
+``s`` are logits, larger is closer; ``A_ij >= 0`` weighs candidate j for anchor i, 0 makes it inadmissible. Because
+every loss is a function of these sums and of the positive logits alone, one all-pairs reduction serves them all.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,9 @@ class LogSumExp:
         """Reduce each row; only differences to the row's maximum are exponentiated."""
         scaled = self.power * logits
         if weights is not None:
-            scaled = torch.where(weights > 0, scaled + weights.clamp_min(torch.finfo(weights.dtype).tiny).log(), -torch.inf)
+            scaled = torch.where(
+                weights > 0, scaled + weights.clamp_min(torch.finfo(weights.dtype).tiny).log(), -torch.inf
+            )
         return torch.logsumexp(scaled, dim=1)
 
 

@@ -39,8 +39,8 @@ class Camera(nn.Module):
 
     >>> ramp = torch.arange(12.0).expand(1, 12, 12)
     >>> Camera(ramp, window=4, shown=2)(torch.tensor([[0.0, 0.0], [1.0, 0.0]]))[:, 0, 0]
-    tensor([[0.5000, 2.5000],
-            [8.5000, 10.5000]])
+    tensor([[ 0.5000,  2.5000],
+            [ 8.5000, 10.5000]])
     """
 
     blurred: Tensor

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from contrica import _checks
 from contrica.errors import DomainError, DtypeError, ShapeError
+from contrica.pairs.cells import Cells
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,9 @@ class PairBatch:
         Rows with equal ids come from one recording, hence are dependent, and are never each other's negatives.
     negatives : Tensor of shape (num_negatives, ...), or None
         Independent draws that replace the other rows' positives as negatives, the same ones for every anchor.
+    cells : Cells or None
+        Where the pairs were drawn from cells of space: the cells, and the other candidates in them. Only candidates in
+        an anchor's own cell are then its negatives. Not together with `groups` or `negatives`.
 
     Raises
     ------
@@ -53,6 +57,7 @@ class PairBatch:
     positives: Tensor
     groups: Tensor | None = None
     negatives: Tensor | None = None
+    cells: Cells | None = None
 
     def __post_init__(self) -> None:
         """Refuse rows that do not describe the same pairs, and batches that hold no negative at all."""
@@ -61,6 +66,8 @@ class PairBatch:
         _checks.same_rows(self.anchors, self.positives, "anchors", "positives")
         if self.groups is not None:
             self._check_groups(self.groups)
+        if self.cells is not None:
+            self._check_cells(self.cells)
         if self.negatives is not None:
             return
         if self.num_pairs < 2:
@@ -88,6 +95,7 @@ class PairBatch:
             self.positives.to(target),
             None if self.groups is None else self.groups.to(target),
             None if self.negatives is None else self.negatives.to(target),
+            None if self.cells is None else self.cells.to(target),
         )
 
     def _check_observations(self, name: str) -> None:
@@ -115,6 +123,19 @@ class PairBatch:
                 f"groups must have shape ({self.num_pairs},), got {tuple(groups.shape)}; pass one id a row"
             )
         self._check_device("groups", groups)
+
+    def _check_cells(self, cells: Cells) -> None:
+        if not isinstance(cells, Cells):
+            raise DtypeError(f"cells must be a contrica Cells, got {type(cells).__name__}; see NeighbourhoodPairs")
+        _checks.same_rows(cells.anchors, self.anchors, "cells", "anchors")
+        for name, value in (("others", cells.others), ("shared", cells.shared)):
+            if value is not None and value.shape[1:] != self.anchors.shape[1:]:
+                raise ShapeError(
+                    f"{name} must be observations of shape {tuple(self.anchors.shape[1:])}, got"
+                    f" {tuple(value.shape[1:])}; take them from the same pool"
+                )
+        if self.groups is not None or self.negatives is not None:
+            raise DomainError("cells say which rows are negatives, got groups or negatives too; leave those out")
 
     def _check_device(self, name: str, value: Tensor) -> None:
         if value.device != self.anchors.device:

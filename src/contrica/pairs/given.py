@@ -10,6 +10,7 @@ from torch import Tensor
 from contrica import _checks
 from contrica.errors import DomainError
 from contrica.pairs.batch import PairBatch
+from contrica.pairs.row_draws import random_subset
 
 
 class GivenPairs:
@@ -61,22 +62,10 @@ class GivenPairs:
         size = _checks.count(batch_size, "batch_size", least=2)
         if size > self.num_pairs:
             raise DomainError(f"batch_size must be at most {self.num_pairs}, the number of pairs, got {size}; lower it")
-        rows = _random_subset(self.num_pairs, size, _checks.generator(generator)).to(self._all.anchors.device)
+        rows = random_subset(self.num_pairs, size, _checks.generator(generator)).to(self._all.anchors.device)
         groups = self._all.groups
         return PairBatch(
             self._all.anchors[rows].detach(),
             self._all.positives[rows].detach(),
             None if groups is None else groups[rows],
         )
-
-
-def _random_subset(population: int, size: int, generator: torch.Generator) -> Tensor:
-    """Draw a uniform subset of ``range(population)``, in time of the subset where that is the smaller half."""
-    if 2 * size > population:
-        return torch.randperm(population, generator=generator, device=generator.device)[:size]
-    subset = torch.empty(0, dtype=torch.int64, device=generator.device)
-    while subset.numel() < size:  # drawing one by one and skipping repeats gives every subset the same chance
-        missing = (size - subset.numel(),)
-        fresh = torch.randint(population, missing, generator=generator, device=generator.device)
-        subset = torch.cat((subset, fresh)).unique()
-    return subset

@@ -1,0 +1,72 @@
+"""What a batch that was drawn from cells of a partition carries beside its pairs.
+
+A cell R is a set of observations that was chosen without looking at which x~ belongs to which x. Anchors lie in
+cells; the candidates of an anchor are *all* x~ of the pool in its cell, those too whose own x lies elsewhere: leaving
+these out would change the law of the candidates from p(x~) to p(x~) P(x in R|x~) and with it the optimum.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from contrica import _checks
+from contrica.errors import DtypeError, ShapeError
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Cells of the pairs of a batch, and the candidates that are not positives of the batch.
+
+    Attributes
+    ----------
+    anchors, positives : Tensor of shape (batch,), int64
+        The cell of each x and of each x~.
+    others : Tensor of shape (num_others, ...)
+        Every x~ of the pool that lies in a cell of the batch and is no positive of the batch; may be empty.
+    other_cells : Tensor of shape (num_others,), int64
+        Their cells.
+    shared : Tensor of shape (num_shared, ...), or None
+        Independent draws of x~, from all cells; they stand for the x~ of the pool outside of an anchor's cell. None
+        where pairs whose x~ left the cell of x were left out: the ratio is then right within a cell only.
+    shared_cells : Tensor of shape (num_shared,), int64, or None
+        Their cells.
+    num_outside : Tensor of shape (batch,), int64, or None
+        How many x~ of the pool lie outside of each anchor's cell, the own positive not counted.
+
+    Raises
+    ------
+    ShapeError, DtypeError
+        If ids are not int64 or not one per row, or only a part of the three last ones is given.
+    """
+
+    anchors: Tensor
+    positives: Tensor
+    others: Tensor
+    other_cells: Tensor
+    shared: Tensor | None = None
+    shared_cells: Tensor | None = None
+    num_outside: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse ids that do not fit the rows they number."""
+        together = (self.shared, self.shared_cells, self.num_outside)
+        if any(part is None for part in together) and not all(part is None for part in together):
+            raise ShapeError(
+                "shared, shared_cells and num_outside belong together, got a part of them; pass all or none"
+            )
+        rows = {"anchors": self.anchors, "positives": self.anchors, "other_cells": self.others}
+        if self.shared is not None:
+            rows |= {"shared_cells": self.shared, "num_outside": self.anchors}
+        for name, like in rows.items():
+            ids = getattr(self, name)
+            if not isinstance(ids, Tensor) or ids.dtype != torch.int64 or ids.ndim != 1:
+                got = f"{ids.dtype} of shape {tuple(ids.shape)}" if isinstance(ids, Tensor) else type(ids).__name__
+                raise DtypeError(f"{name} must be an int64 tensor of one axis, got {got}; number cells 0, 1, 2, ...")
+            _checks.same_rows(ids, like, name, "its rows")
+
+    def to(self, device: torch.device) -> Self:
+        """Return the cells on ``device``."""
+        moved = {name: None if part is None else part.to(device) for name, part in vars(self).items()}
+        return replace(self, **moved)

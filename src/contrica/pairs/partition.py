@@ -1,0 +1,86 @@
+"""A partition of space into cells of nearly equal mass: a k-d tree over a random rotation of some points.
+
+Each node is split at the median of its widest rotated coordinate; the rotation is drawn anew for each partition, so
+that the walls of two partitions do not coincide. (Bentley 1975.)
+"""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from contrica import _checks
+from contrica.errors import ShapeError
+
+SPREAD_ROWS = 64
+"""The widest coordinate of a node is taken from about this many of its rows."""
+
+
+class Partition:
+    """Cells of a k-d tree, each holding the same share of the points that it was built on.
+
+    Parameters
+    ----------
+    points : Tensor of shape (samples, dim)
+        At least 2 ** levels rows.
+    levels : int
+        There will be 2 ** levels cells.
+    generator : torch.Generator
+        Draws the rotation and which rows are left out where the samples do not divide evenly.
+
+    Raises
+    ------
+    ShapeError
+        If there are fewer points than cells.
+
+    Notes
+    -----
+    Building takes levels sorts of all points, finding the cells of further points one comparison per level and point.
+
+    Examples
+    --------
+    >>> points = torch.arange(8.0)[:, None]
+    >>> partition = Partition(points, levels=2, generator=torch.Generator().manual_seed(0))
+    >>> partition.cells_of(points).bincount()
+    tensor([2, 2, 2, 2])
+    """
+
+    def __init__(self, points: Float[Tensor, "samples dim"], *, levels: int, generator: torch.Generator) -> None:
+        """Split at medians, level by level."""
+        _checks.codes(points, "points")
+        self.levels = _checks.count(levels, "levels", least=0)
+        if len(points) < self.num_cells:
+            raise ShapeError(
+                f"{self.num_cells} cells need as many points, got {len(points)}; pass more or fewer levels"
+            )
+        _checks.generator(generator)
+        dim = points.shape[1]
+        gaussian = torch.randn(dim, dim, generator=generator, device=generator.device)
+        self._rotation = torch.linalg.qr(gaussian)[0].to(points)
+        rotated = points.detach() @ self._rotation
+        even = len(points) // self.num_cells * self.num_cells
+        order = torch.randperm(len(points), generator=generator, device=generator.device).to(points.device)
+        members = order[:even].view(1, even)
+        self._axes: list[Tensor] = []
+        self._walls: list[Tensor] = []
+        for _ in range(self.levels):
+            half = members.shape[1] // 2
+            few = members[:, :: max(1, members.shape[1] // SPREAD_ROWS)]
+            axes = rotated[few].std(1, correction=0).argmax(1)
+            values, ranks = rotated[members, axes[:, None]].sort(1)
+            self._axes.append(axes)
+            self._walls.append((values[:, half - 1] + values[:, half]) / 2)
+            members = members.gather(1, ranks).view(-1, half)
+
+    @property
+    def num_cells(self) -> int:
+        """How many cells there are."""
+        return int(2**self.levels)
+
+    def cells_of(self, points: Float[Tensor, "rows dim"]) -> Int[Tensor, " rows"]:
+        """Return the number of the cell that each point lies in, from 0."""
+        rotated = points.detach() @ self._rotation
+        cells = torch.zeros(len(points), dtype=torch.int64, device=points.device)
+        for axes, walls in zip(self._axes, self._walls, strict=True):
+            right = rotated.gather(1, axes[cells][:, None]).squeeze(1) > walls[cells]
+            cells = 2 * cells + right
+        return cells

@@ -1,0 +1,100 @@
+import dataclasses
+import json
+import math
+
+import pytest
+import torch
+
+from contrica.dissimilarities import PowerSum
+from contrica.experiment import Experiment, MLPMixing, Offsets, run
+from contrica.latents import ExponentialTiltMarginal, LaplaceConditional, LatentModel
+from contrica.losses import NCE, InfoNCE
+from contrica.spaces import Box
+from contrica.training import TrainingOptions
+
+
+def experiment(**changes):
+    space = Box(2)
+    settings = {
+        "name": "small",
+        "latents": LatentModel(ExponentialTiltMarginal(space, 3.0), LaplaceConditional(space, 0.15)),
+        "mixing": MLPMixing(num_layers=2, candidates=100),
+        "loss": InfoNCE(),
+        "dissimilarity": PowerSum(2, exponent=1.0),
+        "widths": (32, 32),
+        "training": TrainingOptions(steps=20, batch_size=64),
+        "num_test": 1000,
+    }
+    return Experiment(**(settings | changes))
+
+
+@pytest.fixture(scope="module")
+def record():
+    return run(experiment())
+
+
+def test_the_same_experiment_gives_the_same_record_but_for_the_seconds(record):
+    again = run(experiment())
+
+    def timeless(one):
+        curve = [{key: value for key, value in point.items() if key != "seconds"} for point in one.curve]
+        return dataclasses.replace(one, seconds=0.0, curve=curve)
+
+    assert timeless(again) == timeless(record)
+
+
+def test_another_seed_gives_another_record(record):
+    assert run(experiment(seed=1)).scores["r2"]["value"] != record.scores["r2"]["value"]
+
+
+def test_a_record_is_json_without_nan_and_says_what_was_run(record):
+    text = json.dumps(record.to_dict(), allow_nan=False)
+    described = json.loads(text)["experiment"]
+    assert described["loss"] == {"type": "InfoNCE", "direction": "rows"}
+    assert described["latents"]["conditional"]["type"] == "LaplaceConditional"
+    assert described["training"]["steps"] == 20
+    assert described["dissimilarity"].startswith("PowerSum(2, exponent=1")
+    assert {"python", "torch", "contrica", "threads"} <= record.environment.keys()
+
+
+def test_the_curve_starts_at_the_first_step_and_ends_at_the_last(record):
+    assert record.curve[0]["step"] == 1
+    assert record.curve[-1]["step"] == 20
+    assert record.optimum["gap"] == pytest.approx(record.curve[-1]["loss"] - record.curve[-1]["best"])
+    assert record.information["log_batch"] == math.log(64)
+    assert record.information["mutual_information"] > 0.5
+
+
+def test_a_step_is_seen_by_the_caller():
+    seen = []
+    run(experiment(training=TrainingOptions(steps=3, batch_size=16)), on_step=lambda step: seen.append(step.step))
+    assert seen == [1, 2, 3]
+
+
+def test_the_guarantee_of_the_record_is_refused_where_an_offset_is_missing(record):
+    assert record.guarantee["holds"]
+    assert record.guarantee["axes"]
+    bare = Offsets(anchor=False, candidate=False, bias=False)
+    refused = run(experiment(loss=NCE(), offsets=bare)).guarantee
+    assert not refused["holds"]
+    assert "alpha~" in refused["text"]
+
+
+def test_streams_differ_by_name_and_by_seed_and_leave_the_global_generator_alone():
+    before = torch.get_rng_state()
+    states = {
+        (seed, name): experiment(seed=seed).stream(name).initial_seed()
+        for seed in (0, 1)
+        for name in ("init", "pairs", "test")
+    }
+    run(experiment(training=TrainingOptions(steps=2, batch_size=16)))
+    assert len(set(states.values())) == len(states)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.slow
+def test_calibration_is_one_and_the_gap_closes_where_the_model_contains_the_truth():
+    trained = run(experiment(training=TrainingOptions(steps=500, batch_size=256), widths=(64, 64), num_test=4000))
+    assert trained.scores["mcc_pearson"]["value"] > 0.995
+    assert trained.calibration == pytest.approx(1.0, abs=0.06)
+    assert -0.01 < trained.optimum["gap"] < 0.05

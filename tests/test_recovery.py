@@ -1,0 +1,36 @@
+"""The recipes reach what they promise; three seeds of each stand in benchmarks/results."""
+
+import pytest
+
+from contrica.experiment import run
+from contrica.recipes import recipe
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+FIRST_LOOK = {experiment.name: experiment for experiment in recipe("first-look").build(seed=0)}
+
+
+@pytest.mark.parametrize(("name", "bar"), [("InfoNCE", 0.995), ("NCE", 0.995), ("NWJ", 0.995), ("SCL", 0.99)])
+def test_with_all_terms_every_loss_recovers_skewed_factors(name, bar):
+    scores = run(FIRST_LOOK[f"{name}, all terms"]).scores
+    assert scores["mcc_pearson"]["value"] >= bar
+    assert scores["r2"]["value"] >= 0.99
+
+
+def test_without_the_offsets_nce_recovers_less():
+    scores = run(FIRST_LOOK["NCE, unmodified"]).scores
+    assert scores["mcc_pearson"]["value"] < 0.98
+
+
+def test_the_position_of_a_camera_is_recovered_from_pixels():
+    (experiment,) = recipe("photo").build(seed=0)
+    scores = run(experiment).scores
+    assert scores["mcc_pearson"]["value"] >= 0.995
+    assert scores["r2"]["value"] >= 0.995
+
+
+def test_a_sky_that_looks_alike_from_many_places_is_not_recovered():
+    (experiment,) = recipe("photo").build(seed=0, steps=250, options={"image": "china.jpg"})
+    record = run(experiment)
+    assert record.scores["r2"]["value"] < 0.9
+    assert record.optimum["gap"] > 0.02
