@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+import torch
 
 from contrica import cli, recipes
 from contrica.errors import UnknownNameError
@@ -31,7 +32,7 @@ def trained(monkeypatch, tmp_path):
     def run(experiment, *, on_step=None):
         experiments.append(experiment)
         for step in range(1, experiment.training.steps + 1):
-            on_step(StepRecord(step, 1.0, 1.0, 1e-3, None))
+            on_step(StepRecord(step, 1.0, 1.0, 1e-3, torch.float32))
         return record(experiment.name, dim=2)
 
     monkeypatch.setattr(running, "run", run)

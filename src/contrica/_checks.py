@@ -162,3 +162,12 @@ def ids(value: Tensor | npt.NDArray[np.integer], name: str, *, rows: int) -> npt
     if value.shape != (rows,):
         raise ShapeError(f"{name} must have shape ({rows},), got {value.shape}; pass one id per row of observations")
     return value.astype(np.int64)
+
+
+def first_derivative(name: str) -> None:
+    """Raise DomainError in a backward pass that is itself to be differentiated; call it from there."""
+    if torch.is_grad_enabled():
+        raise DomainError(
+            f"{name} have first derivatives only, got create_graph=True; compute the penalty that needs second ones on"
+            " logits of critic.logits"
+        )

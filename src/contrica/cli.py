@@ -144,13 +144,13 @@ def show(name: RecipeName, *, as_json: AsJson = False) -> None:
             }
         )
         return
-    lines = [found.title, "", found.summary, ""]
-    lines += [f"--{option} {default} unless asked otherwise" for option, default in found.options.items()]
+    said = [found.title, found.summary]
+    said += [f"--{option} {default} unless asked otherwise" for option, default in found.options.items()]
     rows = Table("experiment", "loss", "steps", "batch", box=box.MARKDOWN)
     for experiment in experiments:
         training = experiment.training
         rows.add_row(experiment.name, type(experiment.loss).__name__, str(training.steps), str(training.batch_size))
-    _print("\n".join(lines), rows, f"\nRun it with: contrica run {found.name}")
+    _print(*said, rows, f"Run it with: contrica run {found.name}")
 
 
 @app.command(
@@ -227,8 +227,8 @@ def _tell(finished: RunRecord, folder: Path, paths: Sequence[Path], *, as_json: 
         kind = verdict(outcome).kind.value
         rows.add_row(outcome.name, kind, *scores, fixed(outcome.gap), fixed(outcome.seconds, 1))
     judged = [verdict(outcome) for outcome in outcomes] if len(outcomes) == 1 else []
-    said = [f"\n{one.sentence}" + (f" {one.reason}" if one.reason else "") for one in judged]
-    _print(rows, *said, f"\nThe page, which opens in any browser: {folder / 'index.html'}")
+    said = [one.sentence + (f" {one.reason}" if one.reason else "") for one in judged]
+    _print(rows, *said, f"The page, which opens in any browser: {folder / 'index.html'}")
 
 
 def _summary(finished: RunRecord, outcomes: Sequence[Outcome], folder: Path, paths: Sequence[Path]) -> dict[str, Any]:
@@ -279,11 +279,13 @@ def _progress(experiments: Sequence[Experiment], jobs: int, *, quiet: bool) -> I
 
 def _print(*parts: RenderableType) -> None:
     console = Console(width=None if sys.stdout.isatty() else WIDE, markup=False, highlight=False, emoji=False)
-    with console.capture() as captured:
-        for part in parts:
+    texts = []
+    for part in parts:
+        with console.capture() as captured:
             console.print(part, soft_wrap=isinstance(part, str) and not sys.stdout.isatty())
-    lines = [line.rstrip() for line in captured.get().strip("\n").split("\n")]
-    sys.stdout.write("\n".join(lines) + "\n")
+        lines = captured.get().split("\n")
+        texts.append("\n".join(line.rstrip() for line in lines).strip("\n"))
+    sys.stdout.write("\n\n".join(texts) + "\n")
 
 
 def _print_json(value: dict[str, Any]) -> None:

@@ -2,7 +2,8 @@
 
 Every loss is a function of the positive logits and, per anchor, of one sum over its candidates (``losses.reduction``).
 The sum runs over tiles of the pair matrix that are computed, reduced and forgotten, and computed again for the
-gradient, so memory grows with the rows, not with the pairs. Works with any dissimilarity.
+gradient, so memory grows with the rows, not with the pairs. Works with any dissimilarity; where ``_fused`` knows a
+compiled form of it, that takes the place of the tiles, and what fits one tile is differentiated as it stands.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from contrica import _checks
+from contrica._fused import fused_sums
 from contrica.critics import Critic, Side
 from contrica.errors import DomainError, DtypeError, ShapeError
 from contrica.losses import InfoNCE, Loss
@@ -263,17 +265,20 @@ def reduce_pairs(
             f"a dissimilarity with parameters must be an nn.Module that holds them, got {dissimilarity!r};"
             " its parameters would get no gradient, make it a module"
         )
-    parameters = [parameter for parameter in parameters if parameter.requires_grad]
-    summaries, counts = _TiledReduction.apply(  # type: ignore[no-untyped-call]
-        reduction,
-        dissimilarity,
-        plan,
-        anchors.codes,
-        candidates.codes,
-        anchors.offsets,
-        candidates.offsets,
-        *parameters,
-    )
+    sides = (anchors.codes, candidates.codes, anchors.offsets, candidates.offsets)
+    fused = None
+    if plan.weights is None:
+        fused = fused_sums(reduction, dissimilarity, anchors, candidates, exclude=plan.exclude, within=plan.within)
+    if fused is not None:
+        summaries, counts = fused
+    elif len(_tiles(len(anchors.codes), len(candidates.codes))) == 1:
+        logits = _tile_logits(dissimilarity, *sides)
+        weights = plan.tile(slice(None), slice(None), logits.detach())
+        summaries = reduction(logits, weights)
+        counts = torch.full_like(summaries, logits.shape[1]) if weights is None else weights.sum(1)
+    else:
+        learned = [parameter for parameter in parameters if parameter.requires_grad]
+        summaries, counts = _TiledReduction.apply(reduction, dissimilarity, plan, *sides, *learned)  # type: ignore[no-untyped-call]
     if not bool(counts.sum() > 0):
         raise ShapeError(
             f"at least one negative must be admissible, got none among {len(anchors.codes)} x {len(candidates.codes)}"
@@ -351,6 +356,7 @@ class _TiledReduction(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
+        _checks.first_derivative("the all-pairs sums")
         left, right, row_offsets, column_offsets, summaries, *parameters = ctx.saved_tensors
         leaves = [tensor.detach().requires_grad_() for tensor in (left, right, row_offsets, column_offsets)]
         sums = [torch.zeros_like(leaf) for leaf in leaves]

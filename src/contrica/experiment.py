@@ -11,7 +11,7 @@ import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from contrica.critics import Critic
 from contrica.datasets.photographs import photograph
 from contrica.dissimilarities import Dissimilarity
 from contrica.encoders import MLP, Conv, ScalarNet
+from contrica.encoders.whitening import whitening
 from contrica.errors import NoDensityError, NotIdentifiableError
 from contrica.evaluation import Affine, SignedPermutation, score
 from contrica.identifiability import guarantee
@@ -30,7 +31,8 @@ from contrica.latents import LatentModel
 from contrica.losses import Loss
 from contrica.mixing import Camera, InvertibleMLP
 from contrica.optima import best_loss, oracle_loss
-from contrica.pairs import PairBatch, SimulatedPairs
+from contrica.pairs import NeighbourhoodPairs, PairBatch, PairSource, SimulatedPairs
+from contrica.pairs.neighbourhood import NeighbourhoodForm
 from contrica.record import Record, environment
 from contrica.training import StepRecord, TrainingOptions, train
 
@@ -83,6 +85,37 @@ class Offsets:
 
 
 @dataclass(frozen=True)
+class Neighbourhoods:
+    """Draw batches from cells of space, see `contrica.pairs.NeighbourhoodPairs`.
+
+    The first ``plain_steps`` are on plain batches; then a new pool is cut into cells every ``refresh_steps``, in the
+    codes as they are, or in a whitening of the observations (vectors only), which costs next to nothing.
+    """
+
+    cell_size: int = 128
+    pool_size: int = 131_072
+    form: NeighbourhoodForm = "within"
+    coordinates: Literal["codes", "observations"] = "observations"
+    plain_steps: int = 300
+    refresh_steps: int = 200
+
+    def is_due(self, step: int) -> bool:
+        """Whether space is cut anew after that step."""
+        return step >= self.plain_steps and (step - self.plain_steps) % self.refresh_steps == 0
+
+    def over(self, source: PairSource, encoder: nn.Module, start: Tensor) -> NeighbourhoodPairs:
+        """Return the source of batches; ``start`` is what a whitening is measured on."""
+        coordinates = encoder
+        if self.coordinates == "observations":
+            weight, bias = (part.to(start) for part in whitening(start, start.shape[1]))
+            coordinates = nn.utils.skip_init(nn.Linear, *weight.T.shape, device=start.device)
+            coordinates.load_state_dict({"weight": weight, "bias": bias})
+        return NeighbourhoodPairs(
+            source, coordinates, cell_size=self.cell_size, pool_size=self.pool_size, form=self.form
+        )
+
+
+@dataclass(frozen=True)
 class Experiment:
     """Everything that determines a run on simulated pairs.
 
@@ -101,6 +134,8 @@ class Experiment:
     widths : tuple of int
         Hidden layers of the encoder (units, or channels for images).
     training : TrainingOptions
+    neighbourhoods : Neighbourhoods, optional
+        Where given, batches are drawn from cells instead of everywhere.
     num_test : int
         Held-out pairs on which codes are scored.
     seed : int
@@ -116,6 +151,7 @@ class Experiment:
     training: TrainingOptions = TrainingOptions(steps=1000, batch_size=512)
     num_test: int = 8192
     seed: int = 0
+    neighbourhoods: Neighbourhoods | None = None
 
     def stream(self, name: str) -> torch.Generator:
         """Return a fresh generator of the named stream of this seed."""
@@ -137,21 +173,20 @@ def run(experiment: Experiment, *, on_step: Callable[[StepRecord], None] | None 
     source = SimulatedPairs(experiment.latents, mixing)
     encoder, critic = build_model(experiment, source)
     options = experiment.training
-    held_out_stream = experiment.stream("held-out")
-    held_out = [source.draw_with_latents(options.batch_size, generator=held_out_stream) for _ in range(HELD_OUT_BATCHES)]
+    stream = experiment.stream("held-out")
+    held_out = [source.draw_with_latents(options.batch_size, generator=stream) for _ in range(HELD_OUT_BATCHES)]
     best = _mean_oracle_loss(experiment, [(latents, positives) for _, latents, positives in held_out])
     curve: list[dict[str, float | None]] = []
     every = max(1, options.steps // CURVE_POINTS)
     started, paused = time.perf_counter(), 0.0
-    records = train(
-        encoder,
-        critic,
-        experiment.loss,
-        source,
-        options=options,
-        generator=experiment.stream("pairs"),
-    )
+    stream, cells = experiment.stream("pairs"), experiment.neighbourhoods
+    neighbours = None
+    if cells is not None:
+        neighbours = cells.over(source, encoder, source.draw(START_ROWS, generator=experiment.stream("cells")).anchors)
+    records = train(encoder, critic, experiment.loss, neighbours or source, options=options, generator=stream)
     for record in records:
+        if cells is not None and neighbours is not None and cells.is_due(record.step):
+            neighbours.refresh(generator=stream)
         if on_step is not None:
             on_step(record)
         if record.step == 1 or record.step % every == 0 or record.step == options.steps:
@@ -216,7 +251,8 @@ def build_model(experiment: Experiment, source: SimulatedPairs) -> tuple[nn.Modu
 
 @torch.no_grad()
 def _mean_loss(experiment: Experiment, encoder: nn.Module, critic: Critic, batches: list[PairBatch]) -> float:
-    values = [pair_loss(encoder, critic, experiment.loss, batch, negatives=experiment.training.negatives) for batch in batches]
+    negatives = experiment.training.negatives
+    values = [pair_loss(encoder, critic, experiment.loss, batch, negatives=negatives) for batch in batches]
     return float(torch.stack(values).mean())
 
 

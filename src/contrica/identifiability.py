@@ -1,6 +1,6 @@
 """What the theory promises: (latent model, dissimilarity) -> what stays undetermined, under which conditions, by whom.
 
-Let ``p(s~|s) = Q(s~)/Z(s) exp(-delta(s, s~))`` and let the critic be ``-(delta'(f(x), f(x~)) + alpha(x) + alpha~(x~))``.
+Let ``p(s~|s) = Q(s~)/Z(s) exp(-delta(s, s~))`` and the critic be ``-(delta'(f(x), f(x~)) + alpha(x) + alpha~(x~))``.
 At the optimum of any of the four losses, with ``h = f o g``,
 
     delta'(h(s), h(s~)) + a(s) + b(s~) = delta(s, s~) + u(s) + v(s~)     for all s, s~.
@@ -65,7 +65,8 @@ class Guarantee:
 
     def __str__(self) -> str:
         """State the guarantee in plain words."""
-        lines = [f"The factors are recovered up to {self.indeterminacy.value}, because {self.because}.", "Provided that"]
+        what = f"The factors are recovered up to {self.indeterminacy.value}, because {self.because}."
+        lines = [what, "Provided that"]
         lines += [f"  - {condition}" for condition in self.conditions]
         return "\n".join([*lines, "See " + "; ".join(self.citations) + "."])
 

@@ -13,12 +13,13 @@ from contrica.spaces import Box, Euclidean
 POINTS = torch.linspace(0.0, 1.0, 1001, dtype=torch.float64)
 
 
-@pytest.mark.parametrize("exponent", [0.5, 1.0, 1.7, 2.0, 6.0])
-@pytest.mark.parametrize("scale", [0.003, 0.1, 30.0])
+@pytest.mark.parametrize(
+    ("exponent", "scale"), [(0.5, 0.1), (1.0, 0.003), (1.0, 30.0), (1.7, 0.02), (2.0, 0.003), (6.0, 0.1)]
+)
 def test_the_table_of_the_positive_density_is_the_quadrature(exponent, scale):
     noise = TruncatedGeneralisedNormal(exponent, scale=scale, low=0.0, high=1.0)
     factor = FactorModel(ExponentialTiltMarginal(Box(1), 4.0), noise)
-    points = POINTS[::20]
+    points = POINTS[::50]
     assert_close(factor.positive_log_density(points), factor._marginalised(points, power=1), rtol=0.0, atol=1e-9)
 
 

@@ -1,3 +1,4 @@
+import functools
 import itertools
 import math
 
@@ -25,9 +26,9 @@ from contrica.latents import (
 from contrica.spaces import Box, Euclidean, Sphere
 
 BOX = Box(1)
-CELLS = 1500
+CELLS = 800
 MIDDLES = (np.arange(CELLS) + 0.5) / CELLS
-"""The unit interval in equal cells; midpoint sums err by about (cell/scale)^2/10, below 1e-5 for scales of 0.1."""
+"""The unit interval in equal cells; midpoint sums err by about (cell/scale)^2/10, about 1e-5 for scales of 0.1."""
 
 # Unnormalised marginals and dissimilarities, written down a second time.
 MARGINALS = {
@@ -60,7 +61,15 @@ def log_ratio_of(joint):
     return np.log(joint) - np.log(joint.sum(1, keepdims=True)) - np.log(joint.sum(0, keepdims=True))
 
 
-@pytest.fixture(params=[(marginal, noise) for marginal in MARGINALS for noise in NOISES], ids="-".join)
+PAIRED = [("uniform", noise) for noise in NOISES] + [
+    ("tilted", "laplace"),
+    ("normal", "flat"),
+    ("laplace", "normal"),
+    ("bimodal", "laplace"),
+]
+
+
+@pytest.fixture(scope="module", params=PAIRED, ids="-".join)
 def case(request):
     marginal, noise = request.param
     model = LatentModel(MARGINALS[marginal][0], NOISES[noise][0])
@@ -69,10 +78,10 @@ def case(request):
 
 def test_the_log_density_ratio_is_that_of_a_fine_grid(case):
     model, joint = case
-    points = torch.from_numpy(MIDDLES[::50, None].copy())
+    points = torch.from_numpy(MIDDLES[::40, None].copy())
     ratio = model.log_density_ratio(points[:, None], points[None])
     assert ratio.dtype == torch.float64
-    assert_close(ratio, torch.from_numpy(log_ratio_of(joint)[::50, ::50].copy()), rtol=0.0, atol=3e-4)
+    assert_close(ratio, torch.from_numpy(log_ratio_of(joint)[::40, ::40].copy()), rtol=0.0, atol=3e-4)
 
 
 def test_the_positive_density_is_the_column_sum_of_a_fine_grid(case):
@@ -96,11 +105,16 @@ def test_mutual_information_and_chi_square_are_those_of_a_fine_grid(case):
     assert_close(model.chi_square(), float((joint * np.exp(log_ratio)).sum()) - 1.0, rtol=2e-4, atol=0.0)
 
 
+@functools.cache
+def rising_model(exponent, scale):
+    return LatentModel(ExponentialTiltMarginal(BOX, -2.0), GeneralisedNormalConditional(BOX, exponent, scale))
+
+
 @pytest.mark.parametrize("exponent", [0.6, 1.0, 2.0, 2.7])
 @pytest.mark.parametrize("place", [0.0, 0.013, 0.5, 1.0])
 def test_the_positive_density_agrees_with_scipy_to_ten_digits(exponent, place):
     scale = 0.07
-    model = LatentModel(ExponentialTiltMarginal(BOX, -2.0), GeneralisedNormalConditional(BOX, exponent, scale))
+    model = rising_model(exponent, scale)
     total = math.gamma(1.0 + 1.0 / exponent)
 
     def noise(s):

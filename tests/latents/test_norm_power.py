@@ -100,7 +100,7 @@ def test_a_box_that_could_stall_is_refused_at_construction():
     with pytest.raises(DomainError, match="corner"):
         conditional_on(Box(3), scale=1e5)
     assert conditional_on(Euclidean(20), scale=0.1).least_acceptance == 1.0
-    assert conditional_on(Box(2), power=900.0, scale=1e-3).least_acceptance == 0.25
+    assert conditional_on(Box(2), power=90.0, scale=1e-3).least_acceptance == 0.25
 
 
 def test_the_log_density_plus_the_dissimilarity_does_not_depend_on_the_positive():

@@ -67,6 +67,12 @@ def test_a_failure_on_a_photograph_names_what_may_look_alike():
     assert "cannot tell the two apart" in found.reason
 
 
+def test_a_mixing_that_is_known_to_be_invertible_is_not_blamed():
+    reason = judged(noise=0.4, gap=0.6).reason
+    assert "stays 0.600 nats" in reason
+    assert "not injective" not in reason
+
+
 def test_a_small_gap_is_not_blamed_on_the_mixing():
     assert "injective" not in judged(noise=0.4, gap=0.002).reason
 

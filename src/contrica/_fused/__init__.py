@@ -6,6 +6,7 @@ use and keeps them on disk; without it, and for everything that has no such form
 """
 
 import functools
+import importlib
 
 from torch import Tensor
 
@@ -13,8 +14,13 @@ from contrica._fused.form import fast_form
 from contrica.critics import DissimilarityFunction, Side
 from contrica.losses.reduction import Reduction
 
-LEAST_TERMS = 1 << 20
-"""Terms |u - v| below which the pass is not worth its start: 512 x 512 pairs of 4 codes."""
+LEAST_TERMS = 1 << 19
+"""Pairs times dimensions below which the pass is not worth its start: 512 x 512 pairs of 2 codes, 230 x 230 of 10.
+
+Measured on one core, forward and backward, plain autograd against this pass: 3.7 against 1.6 ms at 256 x 256 pairs of
+10 codes, 11 against 2 ms at 512 x 512 of 4; even at 128 x 128 of 10, where nothing is left to win. Compiling costs
+three or four seconds once per installation, loading what is on disk half a second per process.
+"""
 
 Ids = tuple[Tensor, Tensor]
 
@@ -23,7 +29,7 @@ Ids = tuple[Tensor, Tensor]
 def available() -> bool:
     """Return whether numba can be imported; the first call imports it, which takes half a second."""
     try:
-        import contrica._fused.kernels as _
+        importlib.import_module("contrica._fused.kernels")
     except ImportError:
         return False
     return True

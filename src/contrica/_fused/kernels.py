@@ -6,9 +6,10 @@ for ``BLOCK_ROWS`` rows i and ``TILE`` columns j at a time; the row offset r_i e
 one chunk of rows and writes what that chunk alone owns, so chunks may run in any order on any threads.
 
 Operands are packed: rows ``(rows, dim)``, rows a multiple of ``BLOCK_ROWS``; columns ``(tiles, dim, TILE)``; dim is
-made even with a dimension of weight 0; offsets are plus infinity in the padding, whose logits are then minus infinity and whose exponentials are zero. Numerics: sums over
-a tile are taken in the precision of the codes, sums over tiles in float64 for rows and in the codes' precision for the
-columns of a chunk; what is exponentiated is a difference to the largest logit of the row so far, never positive.
+made even with a dimension of weight 0; offsets are plus infinity in the padding, whose logits are then minus infinity
+and whose exponentials are zero. Numerics: sums over a tile are taken in the precision of the codes, sums over tiles in
+float64 for rows and in the codes' precision for the columns of a chunk; what is exponentiated is a difference to the
+largest logit of the row so far, never positive.
 """
 
 import inspect

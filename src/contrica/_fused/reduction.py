@@ -8,8 +8,8 @@ With ``g_i`` the gradient of row i's sum ``L_i`` and ``h(t) = t |t|^(p-2)``,
     dL/dw_k  = -sum_ij G_ij |u_ik - v_jk|^p = -(sum_i A_ik u_ik - sum_j B_jk v_jk)
 
 the last because ``|t|^p = t h(t)``; A and B have equal sums over rows and columns, so the codes may be taken from any
-origin, and are from their mean. For the bilinear form ``A_ik = -sum_j G_ij v_jk``, ``B_jk = sum_i G_ij u_ik``, p = 1 and
-``dL/dw_k = sum_j B_jk v_jk``. Numerics: row sums in float64, which is also what the backward pass is handed.
+origin, and are from their mean. For the bilinear form ``A_ik = -sum_j G_ij v_jk``, ``B_jk = sum_i G_ij u_ik``, p = 1
+and ``dL/dw_k = sum_j B_jk v_jk``. Numerics: row sums in float64, which is also what the backward pass is handed.
 """
 
 from typing import Any
@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from contrica import _checks
 from contrica._fused import kernels
 from contrica._fused.chunks import run_chunks
 from contrica._fused.form import Form
@@ -45,9 +45,13 @@ class _FusedReduction(torch.autograd.Function):
         exponent: float | None,
         exclude: Ids | None,
         within: Ids | None,
-        *tensors: Tensor,
+        left: Tensor,
+        right: Tensor,
+        row_offsets: Tensor,
+        column_offsets: Tensor,
+        weights: Tensor,
     ) -> Tensor:
-        form = Form(*tensors, exponent=exponent)
+        form = Form(left, right, row_offsets, column_offsets, weights, exponent)
         packed = Packed(form, reduction.power if isinstance(reduction, LogSumExp) else 1, exclude, within)
         ctx.reduction, ctx.packed = reduction, packed
         if isinstance(reduction, LogSumExp):
@@ -68,8 +72,8 @@ class _FusedReduction(torch.autograd.Function):
         return torch.from_numpy(sums[: packed.rows].astype(packed.dtype))
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        _checks.first_derivative("the all-pairs sums")
         packed: Packed = ctx.packed
         gradients = packed.by_row(upstream.detach().numpy(), 0.0)
         if isinstance(ctx.reduction, LogSumExp):

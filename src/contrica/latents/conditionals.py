@@ -222,7 +222,7 @@ class GeneralisedNormalConditional(PowerConditional):
     ----------
     space : Euclidean or Box
     exponent : float
-        p in [0.1, 1000].
+        p in [0.1, 100].
     scale : float or sequence of floats
         In the units of the space, one for all factors or one each.
 

@@ -3,8 +3,8 @@
     p(s~) = int q(s) p(s~|s) ds,      I = -E_q[log Z(s) + E[delta|s]] - E_{s~}[log p(s~)],
     1 + chi2 = int ds~ / p(s~) int q(s) p(s~|s)^2 ds
 
-Each integral is done by adaptive quadrature to about 1e-12; p(s~) is then tabulated by Chebyshev panels, whose
-error is below 1e-10. (The mean of delta given s has a closed form, so no integral is two-dimensional but chi2's.)
+Each integral is done by adaptive quadrature to about 1e-12; p(s~) is then tabulated by Chebyshev panels, with an
+error of log p(s~) below 1e-9. (The mean of delta given s has a closed form: only chi2 is a two-dimensional integral.)
 """
 
 import math

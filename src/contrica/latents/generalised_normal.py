@@ -15,8 +15,8 @@ from torch import Tensor
 
 from contrica.latents.incomplete_gamma import incomplete_gamma
 
-LEAST_EXPONENT, LARGEST_EXPONENT = 0.1, 1000.0
-"""Outside of these exponents the tables of the incomplete gamma function grow without need."""
+LEAST_EXPONENT, LARGEST_EXPONENT = 0.1, 100.0
+"""Below, tables grow long and tails heavier than float64 is wide; above, flanks are too steep to be integrated fast."""
 
 
 class GeneralisedNormalLaw:

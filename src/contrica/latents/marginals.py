@@ -227,7 +227,7 @@ class GeneralisedNormalMarginal(PowerMarginal):
     ----------
     space : Euclidean or Box
     exponent : float
-        p in [0.1, 1000].
+        p in [0.1, 100].
     scale : float
         In the units of the space.
     centre : float, optional

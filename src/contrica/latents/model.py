@@ -38,7 +38,7 @@ class LatentModel:
     DomainError
         If the two live on different spaces.
 
-    Numerics: densities are float64 on the CPU. p(s~) is exact to about 1e-10 nats: one-dimensional adaptive quadrature
+    Numerics: densities are float64 on the CPU. log p(s~) is exact to 1e-9 nats: one-dimensional adaptive quadrature
     per distinct factor, tabulated at first use, or the closed form on the sphere.
 
     >>> from contrica.latents import LaplaceConditional

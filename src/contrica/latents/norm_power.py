@@ -36,9 +36,9 @@ class NormPowerConditional(Conditional):
     ----------
     space : Euclidean or Box
     norm_exponent : float
-        p of the norm, in [0.1, 1000].
+        p of the norm, in [0.1, 100].
     power : float
-        k in [0.1, 1000]; for k = p the factors are independent and `GeneralisedNormalConditional` knows more.
+        k in [0.1, 100]; for k = p the factors are independent and `GeneralisedNormalConditional` knows more.
     scale : float
         In the units of the space.
 

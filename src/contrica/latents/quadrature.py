@@ -29,7 +29,7 @@ LADDER_FACTOR, LADDER_RUNGS = 4.0, 31
 _ABSCISSAE, _WEIGHTS = (torch.from_numpy(values) for values in np.polynomial.legendre.leggauss(ORDER))
 
 Landmark = tuple[float | Tensor, float]
-"""A place, one for all owners or one each, where an integrand changes fast or has a kink, and the width of the change."""
+"""A place where an integrand changes fast, one for all owners or one each, and the width of the change."""
 
 LogIntegrand = Callable[[Tensor, Tensor], Tensor]
 """Maps nodes of shape (panels, nodes) and each panel's owner, of shape (panels, 1), to log f at the nodes."""

@@ -1,10 +1,30 @@
 """Positive pairs: what a batch of them is, and where batches come from."""
 
+from contrica.pairs.augmented import Augmentation, AugmentedPairs
 from contrica.pairs.batch import PairBatch, PairSource
 from contrica.pairs.cells import Cells
+from contrica.pairs.drawn import Histogram, PairReport, RowPairs, describe_pairs
 from contrica.pairs.given import GivenPairs
+from contrica.pairs.labelled import LabelledPairs
 from contrica.pairs.neighbourhood import NeighbourhoodPairs
 from contrica.pairs.partition import Partition
 from contrica.pairs.simulated import SimulatedPairs
+from contrica.pairs.temporal import TemporalPairs
 
-__all__ = ["Cells", "GivenPairs", "NeighbourhoodPairs", "PairBatch", "PairSource", "Partition", "SimulatedPairs"]
+__all__ = [
+    "Augmentation",
+    "AugmentedPairs",
+    "Cells",
+    "GivenPairs",
+    "Histogram",
+    "LabelledPairs",
+    "NeighbourhoodPairs",
+    "PairBatch",
+    "PairReport",
+    "PairSource",
+    "Partition",
+    "RowPairs",
+    "SimulatedPairs",
+    "TemporalPairs",
+    "describe_pairs",
+]

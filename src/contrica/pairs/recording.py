@@ -17,6 +17,9 @@ from contrica.errors import DomainError, DtypeError, ShapeError
 Observations: TypeAlias = Tensor | npt.NDArray[Any]
 """Rows of anything: a tensor, an array, or a np.memmap, of which a draw reads no more than its rows."""
 
+LARGEST_ITEM = 8
+"""Bytes of the widest floating number that a tensor holds."""
+
 CHECKED_AT_ONCE = 1 << 20
 """Values converted together when a recording in memory is searched for NaN, so that the search needs little memory."""
 
@@ -91,9 +94,13 @@ def _check_numbers(observations: Observations) -> None:
     if isinstance(observations, Tensor):
         sound = not observations.is_complex()
     else:
-        sound = observations.dtype.kind in "iub" or observations.dtype in (np.float16, np.float32, np.float64)
+        sound = observations.dtype.kind in "iub" or (
+            observations.dtype.kind == "f" and observations.dtype.itemsize <= LARGEST_ITEM
+        )
     if not sound:
-        raise DtypeError(f"observations must be real numbers of at most 64 bits, got {observations.dtype}; convert them")
+        raise DtypeError(
+            f"observations must be real numbers of at most 64 bits, got {observations.dtype}; convert them"
+        )
 
 
 def _floating(values: Observations) -> Tensor:

@@ -62,9 +62,9 @@ class TemporalPairs:
     -----
     Draws are independent, so the x~ of another pair has the law of all positives,
     r(s) = sum_k q(k) 1[s - k in A_k] / |A_k|, which is uniform but for the ends of trials, and the best critic is
-    log p(x~|x) / r(x~) up to the freedom of the loss. With ``exclude_within`` the negatives of x have the law r on the
-    rows that are not linked to it; where that takes away the surroundings in which the positives lie, the ratio has no
-    finite optimum, so it should be shorter than the lags or no more than a guard against repeats (0).
+    log p(x~|x) / r(x~) up to the freedom of the loss. ``exclude_within`` changes this law: x = x_t keeps as negatives
+    the rows that are not linked to t or t + k, law v, and log p / v is finite only as far as the states around t + k
+    are visited at other times too. It is meant for rows that are nearly copies, such as windows that overlap.
 
     A draw costs a binary search among the trials, whatever the number of rows.
 

@@ -2,14 +2,15 @@
 
 from contrica.errors import UnknownNameError
 from contrica.recipes.first_look import FIRST_LOOK
+from contrica.recipes.neighbourhoods import NEIGHBOURHOODS
 from contrica.recipes.photo import PHOTO
 from contrica.recipes.recipe import Recipe
 from contrica.recipes.running import default_jobs, run_all
 
-RECIPES = (FIRST_LOOK, PHOTO)
+RECIPES = (FIRST_LOOK, PHOTO, NEIGHBOURHOODS)
 """All recipes, the one to start with first."""
 
-__all__ = ["FIRST_LOOK", "PHOTO", "RECIPES", "Recipe", "default_jobs", "recipe", "run_all"]
+__all__ = ["FIRST_LOOK", "NEIGHBOURHOODS", "PHOTO", "RECIPES", "Recipe", "default_jobs", "recipe", "run_all"]
 
 
 def recipe(name: str) -> Recipe:

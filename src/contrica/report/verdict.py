@@ -89,6 +89,11 @@ def _by_the_loss(outcome: Outcome) -> str:
             f"The held-out loss ends only {gap} above its optimum: what still separates the codes from the factors is"
             " worth little to the loss, and more steps are the first thing to try."
         )
+    if outcome.condition_number is not None and outcome.window is None:
+        return (
+            f"The held-out loss stays {gap} above its optimum, and the mixing is invertible: training stopped short of"
+            " it, or the encoder or the critic cannot express it. More steps are the first thing to try."
+        )
     alike = (
         "windows from different places look alike, as in a plain sky"
         if outcome.window

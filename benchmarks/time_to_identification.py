@@ -1,0 +1,297 @@
+"""Seconds and steps until held-out scores stay above the published ones, beside the published protocol re-stated.
+
+python benchmarks/time_to_identification.py laplace-.05 normal-.05 laplace-.1 --seeds 0 --limit 600
+
+Latents uniform on the unit box, three-layer mixing, fresh pairs of the stated law; 4096 held-out rows are scored. Time
+is that of training alone: drawing pairs, cutting cells and updates, without the scoring in between. The published
+protocol (Zimmermann et al. 2021: batch 6144, Adam at 1e-4, encoder 10-100-500-500-500-500-100-10, 300 003 steps, the
+anchor itself among its negatives) is run for a few steps on the same machine, and its time is steps times seconds per
+step; the published score stands in the first column.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import platform
+import sys
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from contrica.critics import Critic
+from contrica.dissimilarities import PowerSum
+from contrica.encoders import MLP
+from contrica.encoders.whitening import whitening
+from contrica.evaluation import linear_r2, mcc
+from contrica.latents import LaplaceConditional, LatentModel, NormalConditional, UniformMarginal
+from contrica.losses import InfoNCE
+from contrica.mixing import InvertibleMLP
+from contrica.pairs import NeighbourhoodPairs, SimulatedPairs
+from contrica.record import environment
+from contrica.spaces import Box
+from contrica.training import TrainingOptions, train
+
+RESULTS = Path(__file__).parent / "results"
+HELD_OUT_ROWS = 4096
+START_ROWS = 4096
+PUBLISHED_STEPS = 300_003
+PUBLISHED_BATCH = 6144
+PUBLISHED_WIDTHS = (100, 500, 500, 500, 500, 100)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One law of the pairs, the score to pass, and how we train.
+
+    ``bar`` is the published score in the setting nearest to it, or None where none is published.
+    """
+
+    law: str
+    scale: float
+    dim: int
+    measure: str
+    bar: float | None
+    steps: int
+    batch_size: int = 256
+    widths: tuple[int, ...] = (128, 128, 128)
+    learning_rate: float = 4e-3
+    warm_steps: int = 300
+    cell_size: int = 128
+    pool_size: int = 131_072
+    refresh_steps: int = 200
+
+    @property
+    def exponent(self) -> float:
+        """The exponent of the matching dissimilarity."""
+        return 1.0 if self.law == "laplace" else 2.0
+
+    def latent_model(self) -> LatentModel:
+        """Return the law of the pairs."""
+        space = Box(self.dim)
+        kind = LaplaceConditional if self.law == "laplace" else NormalConditional
+        return LatentModel(UniformMarginal(space), kind(space, self.scale))
+
+
+ROWS = {
+    "laplace-.05": Row("laplace", 0.05, 10, "mcc", 0.9857, steps=8000),
+    "normal-.05": Row("normal", 0.05, 10, "r2", 0.996, steps=20_000),
+    "laplace-.1": Row("laplace", 0.1, 10, "mcc", 0.99, steps=3000),
+    "laplace-.05-20": Row("laplace", 0.05, 20, "mcc", None, steps=8000, widths=(256, 256, 256)),
+    "laplace-.05-50": Row("laplace", 0.05, 50, "mcc", None, steps=4000, widths=(512, 512, 512)),
+}
+
+
+class Stopwatch:
+    """Adds up wall and processor seconds of the parts that it is told to time."""
+
+    def __init__(self) -> None:
+        self.wall = self.processor = 0.0
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter(), time.process_time()
+
+    def __exit__(self, *exception: object) -> None:
+        self.wall += time.perf_counter() - self._start[0]
+        self.processor += time.process_time() - self._start[1]
+
+
+class Problem:
+    """The pairs of a row and seed, and the held-out rows on which codes are scored."""
+
+    def __init__(self, row: Row, seed: int) -> None:
+        self.row = row
+        self.generator = torch.Generator().manual_seed(seed)
+        self.mixing = InvertibleMLP(row.dim, generator=self.generator)
+        self.source = SimulatedPairs(row.latent_model(), self.mixing)
+        test = torch.Generator().manual_seed(seed + 1_000_003)
+        batch, self.latents, _ = self.source.draw_with_latents(HELD_OUT_ROWS, generator=test)
+        self.observations = batch.anchors
+
+    @torch.no_grad()
+    def scores(self, encoder: nn.Module) -> dict[str, float]:
+        """Return R2 and MCC of held-out codes; both are fitted on one half of the rows and scored on the other."""
+        codes = encoder(self.observations).double()
+        latents = self.latents.double()
+        return {
+            "r2": float(linear_r2(codes, latents).mean.value),
+            "mcc": float(mcc(codes, latents).mean.value),
+        }
+
+
+def ours(row: Row, seed: int, limit: float, checks: int) -> dict[str, Any]:
+    """Train on neighbourhood batches until the schedule or the seconds end, and score now and then."""
+    problem = Problem(row, seed)
+    watch = Stopwatch()
+    with watch:
+        start = problem.source.draw(START_ROWS, generator=problem.generator).anchors
+        encoder = MLP(row.dim, row.dim, widths=row.widths, generator=problem.generator)
+        encoder.start_from(start)
+        weight, bias = (part.float() for part in whitening(start, row.dim))
+        pairs = NeighbourhoodPairs(
+            problem.source,
+            lambda observations: observations @ weight.T + bias,
+            cell_size=row.cell_size,
+            pool_size=row.pool_size,
+        )
+        records = train(
+            encoder,
+            Critic(PowerSum(row.dim, exponent=row.exponent)),
+            InfoNCE(),
+            pairs,
+            options=TrainingOptions(steps=row.steps, batch_size=row.batch_size, learning_rate=row.learning_rate),
+            generator=problem.generator,
+        )
+    curve: list[dict[str, float]] = []
+    every = max(1, row.steps // checks)
+    step = 0
+    while step < row.steps and watch.wall < limit:
+        with watch:
+            step = next(records).step
+            if step >= row.warm_steps and (step - row.warm_steps) % row.refresh_steps == 0:
+                pairs.refresh(generator=problem.generator)
+        if step % every == 0 or step == row.steps:
+            curve.append({"step": step, "wall": watch.wall, "processor": watch.processor, **problem.scores(encoder)})
+            sys.stderr.write(f"{row.law} {row.scale} {row.dim} seed {seed}: {curve[-1]}\n")
+    return {"seed": seed, "curve": curve, "passed": passed(curve, row), "last": curve[-1] if curve else None}
+
+
+def passed(curve: list[dict[str, float]], row: Row) -> dict[str, float] | None:
+    """Return the first check from which on all reach the bar, None if the last one does not."""
+    found = None
+    for check in reversed(curve):
+        if row.bar is None or check[row.measure] < row.bar:
+            break
+        found = check
+    return found
+
+
+def published_protocol(row: Row, seed: int, steps: int) -> dict[str, Any]:
+    """Run a few steps of the published protocol, written out plainly, and extrapolate its time."""
+    problem = Problem(row, seed)
+    sizes = (row.dim, *PUBLISHED_WIDTHS, row.dim)
+    layers: list[nn.Module] = []
+    for number, (here, there) in enumerate(itertools.pairwise(sizes)):
+        layers += [nn.LeakyReLU(0.01)] * (number > 0) + [nn.Linear(here, there)]
+    encoder = nn.Sequential(*layers)
+    optimizer = torch.optim.Adam(encoder.parameters(), lr=1e-4)
+    watch = Stopwatch()
+    for _ in range(steps):
+        with watch:
+            batch = problem.source.draw(PUBLISHED_BATCH, generator=problem.generator)
+            anchors, positives = encoder(batch.anchors), encoder(batch.positives)
+            all_pairs = _power(anchors[:, None] - anchors[None], row.exponent)
+            paired = _power(anchors - positives, row.exponent)
+            loss = (paired + torch.logsumexp(torch.cat((-paired[:, None], -all_pairs), 1), 1)).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return {
+        "steps": steps,
+        "wall_per_step": watch.wall / steps,
+        "processor_per_step": watch.processor / steps,
+        "hours_for_all_steps": watch.wall / steps * PUBLISHED_STEPS / 3600,
+        "processor_hours_for_all_steps": watch.processor / steps * PUBLISHED_STEPS / 3600,
+        **problem.scores(encoder),
+    }
+
+
+def _power(differences: Tensor, exponent: float) -> Tensor:
+    return differences.abs().sum(-1) if exponent == 1.0 else differences.square().sum(-1)
+
+
+def table(rows: dict[str, Any], head: dict[str, Any]) -> str:
+    """Return the markdown page."""
+    lines = [
+        "# Time to identification",
+        "",
+        f"`{head['command']}` on {head['date']}; {head['processor']}, {head['threads']} threads, load before and after"
+        f" {head['load_before']} and {head['load_after']}; torch {head['environment']['torch']}.",
+        "",
+        "Seconds of training until every later check on 4096 held-out rows reaches the bar. On a machine that is shared"
+        " with other work wall seconds are inflated; processor seconds are added up over threads.",
+        "",
+        "| pairs | n | bar | seed | wall s | processor s | step | last check: MCC | R2 | wall s | step |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for entry in rows.values():
+        row = entry["row"]
+        bar = f"{row['measure']} {row['bar']}" if row["bar"] is not None else "none published"
+        for run in entry["ours"]:
+            found, last = run["passed"], run["last"]
+            if last is None:
+                continue
+            when = f"{found['wall']:.0f} | {found['processor']:.0f} | {found['step']}" if found else "not | reached | -"
+            lines.append(
+                f"| {row['law']} {row['scale']} | {row['dim']} | {bar} | {run['seed']} | {when} | {last['mcc']:.4f} |"
+                f" {last['r2']:.4f} | {last['wall']:.0f} | {last['step']} |"
+            )
+    lines += ["", "The published protocol, a few steps on the same machine in the same run, extrapolated:", ""]
+    lines += [
+        "| pairs | n | steps run | wall s a step | processor s a step | hours for 300 003 steps | MCC so far | R2 |"
+    ]
+    lines += ["|---|---|---|---|---|---|---|---|"]
+    for entry in rows.values():
+        row, other = entry["row"], entry["published"]
+        if other is not None:
+            lines.append(
+                f"| {row['law']} {row['scale']} | {row['dim']} | {other['steps']} | {other['wall_per_step']:.2f} |"
+                f" {other['processor_per_step']:.2f} | {other['hours_for_all_steps']:.0f} | {other['mcc']:.3f} |"
+                f" {other['r2']:.3f} |"
+            )
+    lines += ["", "Settings:", ""]
+    lines += [f"- {name}: {entry['row']}" for name, entry in rows.items()]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Read the arguments, run, write after every run."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("rows", nargs="+", choices=ROWS)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--limit", type=float, default=600.0, help="wall seconds of training per run")
+    parser.add_argument("--checks", type=int, default=20, help="scorings per run")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--published-steps", type=int, default=3, help="0 leaves the published protocol out")
+    parser.add_argument("--stem", default="time_to_identification")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    head: dict[str, Any] = {
+        "command": "python benchmarks/time_to_identification.py " + " ".join(sys.argv[1:]),
+        "date": datetime.now(UTC).date().isoformat(),
+        "processor": _processor(),
+        "threads": arguments.threads,
+        "load_before": [round(load, 1) for load in os.getloadavg()],
+        "environment": environment(),
+    }
+    rows: dict[str, Any] = {}
+    for name in arguments.rows:
+        row = ROWS[name]
+        entry: dict[str, Any] = {"row": asdict(row), "ours": [], "published": None}
+        rows[name] = entry
+        if row.bar is not None and arguments.published_steps:
+            entry["published"] = published_protocol(row, arguments.seeds[0], arguments.published_steps)
+        for seed in arguments.seeds:
+            entry["ours"].append(ours(row, seed, arguments.limit, arguments.checks))
+            head["load_after"] = [round(load, 1) for load in os.getloadavg()]
+            RESULTS.mkdir(exist_ok=True)
+            (RESULTS / f"{arguments.stem}.json").write_text(json.dumps({**head, "rows": rows}, indent=1) + "\n")
+            (RESULTS / f"{arguments.stem}.md").write_text(table(rows, head))
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                return f"{os.cpu_count()} cores of {line.split(':', 1)[1].strip()}"
+    return f"{os.cpu_count()} cores, {platform.machine()}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""Uniform draws from the rows whose labels lie within a bandwidth, without listing them.
+
+Rows are sorted by class, by cell of a grid whose cells are a bandwidth wide or wider, and by time. Those within the
+bandwidth of a row lie in its cell and the cells around it, of which a row is proposed, rows near in time left out by
+arithmetic, and kept if it is within. What is kept is uniform, so the proposals decide about the cost only: about
+(3/2)^label_dim of them. Rows for which many fail in turn have their neighbours listed by a k-d tree (Bentley 1975).
+"""
+
+import itertools
+import math
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from contrica.pairs.label_space import EDGE, LabelSpace
+from contrica.pairs.row_draws import below
+
+Rows = npt.NDArray[np.int64]
+
+GRIDDED_LABELS = 3
+"""The grid is cut along this many labels, those with the most cells; a cell has 3^labels around it."""
+
+LARGEST_CODE = 1 << 62
+"""Class, cell and place in time of a row are one integer, which must stay below."""
+
+ROUNDS = 32
+"""Proposals before the neighbours are listed: (1 - (2/3)^3)^32 = 2e-5 of the rows in three evenly spread labels."""
+
+FEW_CELLS_AROUND = {1: (0,), 2: (0, 1)}
+"""Steps to the cells around one on a circle of 1 or 2 cells, each cell once."""
+
+ROWS_AT_ONCE = 1 << 13
+"""Rows for which neighbours are looked for together when all rows are gone through."""
+
+
+class LabelGrid:
+    """Rows by label, from which those within a bandwidth of a given one are drawn.
+
+    Parameters
+    ----------
+    space : LabelSpace
+        Labels of the rows, in order of time.
+    classes : array of shape (rows,)
+        From 0 on; only rows of one class are neighbours.
+    first, last : arrays of shape (rows,)
+        The rows first, ..., last are no neighbours of a row; itself is among them.
+    """
+
+    def __init__(self, space: LabelSpace, classes: Rows, first: Rows, last: Rows) -> None:
+        """Sort the rows."""
+        self._space, self._classes, self._first, self._last = space, classes, first, last
+        self._tree = space.tree(classes)[0] if space.points.shape[1] else None
+        num_rows, num_classes = len(classes), int(classes.max()) + 1
+        extents = np.where(space.periods > 0, space.periods, space.points.max(0, initial=0.0))
+        self._labels = np.argsort(-extents, kind="stable")[:GRIDDED_LABELS]
+        extents, self._periodic = extents[self._labels], space.periods[self._labels] > 0
+        most = (LARGEST_CODE // (num_rows * num_classes)) ** (1 / max(1, len(self._labels)))
+        self._cells = np.clip(np.floor(extents / EDGE), 1, max(1.0, np.floor(most) - 1)).astype(np.int64)
+        cells = np.floor(space.points[:, self._labels] * (self._cells / extents)).astype(np.int64)
+        self._cell = np.minimum(cells, self._cells - 1)
+        self._codes = np.sort(self._code(classes, self._cell) + np.arange(num_rows))
+        steps = [
+            FEW_CELLS_AROUND.get(count, (-1, 0, 1)) if around else (-1, 0, 1)
+            for count, around in zip(self._cells.tolist(), self._periodic, strict=True)
+        ]
+        self._steps = np.array([*itertools.product(*steps)], np.int64).reshape(math.prod(map(len, steps)), len(steps))
+
+    def reachable(self) -> npt.NDArray[np.bool_]:
+        """Tell which rows have a neighbour."""
+        generator = torch.Generator().manual_seed(0)  # decides how soon an answer is found, not which
+        chunks = np.array_split(np.arange(len(self._classes)), -(-len(self._classes) // ROWS_AT_ONCE))
+        return np.concatenate([self.draw(chunk, generator) >= 0 for chunk in chunks])
+
+    def draw(self, rows: Rows, generator: torch.Generator) -> Rows:
+        """Return a uniform neighbour of each row; -1 for a row that has none."""
+        begins, counts = self._proposals(rows)
+        sums = np.cumsum(counts, axis=1)
+        drawn = np.full(len(rows), -1)
+        waiting = np.flatnonzero(sums[:, -1])
+        for _ in range(ROUNDS):
+            if len(waiting) == 0:
+                return drawn
+            ranks = below(torch.from_numpy(sums[waiting, -1]), generator).numpy()
+            part = (sums[waiting] <= ranks[:, None]).sum(1)
+            within_part = ranks - sums[waiting, part] + counts[waiting, part]
+            proposed = self._codes[begins[waiting, part] + within_part] % len(self._classes)
+            kept = self._space.distances(rows[waiting], proposed) <= EDGE
+            drawn[waiting[kept]] = proposed[kept]
+            waiting = waiting[~kept]
+        listed = [self._listed(int(row)) for row in rows[waiting]]
+        lengths = np.array([len(neighbours) for neighbours in listed], np.int64)
+        ranks = below(torch.from_numpy(np.maximum(lengths, 1)), generator).numpy()
+        for place, neighbours, rank in zip(waiting, listed, ranks, strict=True):
+            drawn[place] = neighbours[rank] if len(neighbours) else -1
+        return drawn
+
+    def _code(self, classes: Rows, cell: Rows) -> Rows:
+        """Return the smallest integer that stands for rows of the cell: place in time is added to it."""
+        code = classes
+        for column, count in enumerate(self._cells):
+            code = code * count + cell[:, column]
+        return code * len(self._classes)
+
+    def _proposals(self, rows: Rows) -> tuple[Rows, Rows]:
+        """Return where runs of proposals begin among the sorted rows, and their lengths, each (rows, runs)."""
+        cells = self._cell[rows][:, None] + self._steps
+        cells = np.where(self._periodic, cells % self._cells, cells)
+        inside = ((cells >= 0) & (cells < self._cells)).all(-1).ravel()
+        around = np.repeat(rows, len(self._steps))
+        flat = np.clip(cells, 0, self._cells - 1).reshape(len(around), -1)
+        code = self._code(self._classes[around], flat)
+        start, before, after, end = (
+            np.searchsorted(self._codes, code + offset)
+            for offset in (0, self._first[around], self._last[around] + 1, len(self._classes))
+        )
+        begins = np.stack((start, after), -1)
+        counts = np.stack((before - start, end - after), -1) * inside[:, None]
+        return begins.reshape(len(rows), -1), counts.reshape(len(rows), -1)
+
+    def _listed(self, row: int) -> Rows:
+        if self._tree is None:  # every proposal is kept, and none is waiting
+            return np.empty(0, np.int64)
+        neighbours = np.array(self._tree.query_ball_point(self._tree.data[row], EDGE, p=np.inf), np.int64)
+        return np.sort(neighbours[(neighbours < self._first[row]) | (neighbours > self._last[row])])
