@@ -3,10 +3,10 @@
 python benchmarks/time_to_identification.py laplace-.05 normal-.05 laplace-.1 --seeds 0 --limit 600
 
 Latents uniform on the unit box, three-layer mixing, fresh pairs of the stated law; 4096 held-out rows are scored. Time
-is that of training alone: drawing pairs, cutting cells and updates, without the scoring in between. The published
-protocol (Zimmermann et al. 2021: batch 6144, Adam at 1e-4, encoder 10-100-500-500-500-500-100-10, 300 003 steps, the
-anchor itself among its negatives) is run for a few steps on the same machine, and its time is steps times seconds per
-step; the published score stands in the first column.
+is that of training alone: drawing pairs, cutting cells, turning codes and updates, without the scoring in between. The
+published protocol (Zimmermann et al. 2021: batch 6144, Adam at 1e-4, encoder 10-100-500-500-500-500-100-10, 300 003
+steps, the anchor itself among its negatives) is run for a few steps on the same machine, and its time is steps times
+seconds per step; its score is the bar.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import os
 import platform
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from contrica.contrast import NegativeSource
 from contrica.critics import Critic
 from contrica.dissimilarities import PowerSum
 from contrica.encoders import MLP
@@ -36,6 +37,8 @@ from contrica.pairs import NeighbourhoodPairs, SimulatedPairs
 from contrica.record import environment
 from contrica.spaces import Box
 from contrica.training import TrainingOptions, train
+from contrica.training.axes import turn_to_axes
+from contrica.training.options import OptimizerName
 
 RESULTS = Path(__file__).parent / "results"
 HELD_OUT_ROWS = 4096
@@ -60,11 +63,18 @@ class Row:
     steps: int
     batch_size: int = 256
     widths: tuple[int, ...] = (128, 128, 128)
+    optimizer: OptimizerName = "soap"
+    betas: tuple[float, float] = (0.95, 0.98)
     learning_rate: float = 4e-3
+    turn_steps: tuple[int, ...] = ()
+    turn_pairs: int = 16_384
     warm_steps: int = 300
     cell_size: int = 128
     pool_size: int = 131_072
     refresh_steps: int = 200
+    neighbourhoods: bool = True
+    cut_in_codes: bool = False
+    negatives: NegativeSource = "positives"
 
     @property
     def exponent(self) -> float:
@@ -78,12 +88,25 @@ class Row:
         return LatentModel(UniformMarginal(space), kind(space, self.scale))
 
 
+TURNS = (500, 750, 1000, 1250, 1500)
+
 ROWS = {
-    "laplace-.05": Row("laplace", 0.05, 10, "mcc", 0.9857, steps=8000),
-    "normal-.05": Row("normal", 0.05, 10, "r2", 0.996, steps=20_000),
-    "laplace-.1": Row("laplace", 0.1, 10, "mcc", 0.99, steps=3000),
-    "laplace-.05-20": Row("laplace", 0.05, 20, "mcc", None, steps=8000, widths=(256, 256, 256)),
-    "laplace-.05-50": Row("laplace", 0.05, 50, "mcc", None, steps=4000, widths=(512, 512, 512)),
+    "laplace-.05": Row("laplace", 0.05, 10, "mcc", 0.9857, steps=4000, turn_steps=TURNS),
+    "normal-.05": Row(
+        "normal",
+        0.05,
+        10,
+        "r2",
+        0.996,
+        steps=10_000,
+        batch_size=384,
+        cell_size=64,
+        pool_size=1_048_576,
+        refresh_steps=750,
+    ),
+    "laplace-.1": Row("laplace", 0.1, 10, "mcc", 0.99, steps=1500, turn_steps=TURNS),
+    "laplace-.05-20": Row("laplace", 0.05, 20, "mcc", None, steps=4000, widths=(256, 256, 256), turn_steps=TURNS),
+    "laplace-.05-50": Row("laplace", 0.05, 50, "mcc", None, steps=2000, widths=(384, 384, 384), turn_steps=TURNS),
 }
 
 
@@ -119,7 +142,7 @@ class Problem:
         codes = encoder(self.observations).double()
         latents = self.latents.double()
         return {
-            "r2": float(linear_r2(codes, latents).mean.value),
+            "r2": float(linear_r2(codes, latents).value),
             "mcc": float(mcc(codes, latents).mean.value),
         }
 
@@ -135,7 +158,7 @@ def ours(row: Row, seed: int, limit: float, checks: int) -> dict[str, Any]:
         weight, bias = (part.float() for part in whitening(start, row.dim))
         pairs = NeighbourhoodPairs(
             problem.source,
-            lambda observations: observations @ weight.T + bias,
+            encoder if row.cut_in_codes else lambda observations: observations @ weight.T + bias,
             cell_size=row.cell_size,
             pool_size=row.pool_size,
         )
@@ -144,7 +167,14 @@ def ours(row: Row, seed: int, limit: float, checks: int) -> dict[str, Any]:
             Critic(PowerSum(row.dim, exponent=row.exponent)),
             InfoNCE(),
             pairs,
-            options=TrainingOptions(steps=row.steps, batch_size=row.batch_size, learning_rate=row.learning_rate),
+            options=TrainingOptions(
+                steps=row.steps,
+                batch_size=row.batch_size,
+                negatives=row.negatives,
+                optimizer=row.optimizer,
+                betas=row.betas,
+                learning_rate=row.learning_rate,
+            ),
             generator=problem.generator,
         )
     curve: list[dict[str, float]] = []
@@ -153,8 +183,11 @@ def ours(row: Row, seed: int, limit: float, checks: int) -> dict[str, Any]:
     while step < row.steps and watch.wall < limit:
         with watch:
             step = next(records).step
-            if step >= row.warm_steps and (step - row.warm_steps) % row.refresh_steps == 0:
+            if row.neighbourhoods and step >= row.warm_steps and (step - row.warm_steps) % row.refresh_steps == 0:
                 pairs.refresh(generator=problem.generator)
+            if step in row.turn_steps:
+                drawn = problem.source.draw(row.turn_pairs, generator=problem.generator)
+                turn_to_axes(encoder, drawn, exponent=row.exponent)
         if step % every == 0 or step == row.steps:
             curve.append({"step": step, "wall": watch.wall, "processor": watch.processor, **problem.scores(encoder)})
             sys.stderr.write(f"{row.law} {row.scale} {row.dim} seed {seed}: {curve[-1]}\n")
@@ -205,19 +238,16 @@ def _power(differences: Tensor, exponent: float) -> Tensor:
     return differences.abs().sum(-1) if exponent == 1.0 else differences.square().sum(-1)
 
 
-def table(rows: dict[str, Any], head: dict[str, Any]) -> str:
+def table(rows: dict[str, Any]) -> str:
     """Return the markdown page."""
     lines = [
         "# Time to identification",
         "",
-        f"`{head['command']}` on {head['date']}; {head['processor']}, {head['threads']} threads, load before and after"
-        f" {head['load_before']} and {head['load_after']}; torch {head['environment']['torch']}.",
-        "",
         "Seconds of training until every later check on 4096 held-out rows reaches the bar. On a machine that is shared"
         " with other work wall seconds are inflated; processor seconds are added up over threads.",
         "",
-        "| pairs | n | bar | seed | wall s | processor s | step | last check: MCC | R2 | wall s | step |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "| pairs | n | bar | seed | wall s | processor s | step | last check: MCC | R2 | wall s | processor s | step |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for entry in rows.values():
         row = entry["row"]
@@ -226,10 +256,12 @@ def table(rows: dict[str, Any], head: dict[str, Any]) -> str:
             found, last = run["passed"], run["last"]
             if last is None:
                 continue
-            when = f"{found['wall']:.0f} | {found['processor']:.0f} | {found['step']}" if found else "not | reached | -"
+            when = (
+                f"{found['wall']:.0f} | {found['processor']:.0f} | {found['step']}" if found else "- | - | not reached"
+            )
             lines.append(
                 f"| {row['law']} {row['scale']} | {row['dim']} | {bar} | {run['seed']} | {when} | {last['mcc']:.4f} |"
-                f" {last['r2']:.4f} | {last['wall']:.0f} | {last['step']} |"
+                f" {last['r2']:.4f} | {last['wall']:.0f} | {last['processor']:.0f} | {last['step']} of {row['steps']} |"
             )
     lines += ["", "The published protocol, a few steps on the same machine in the same run, extrapolated:", ""]
     lines += [
@@ -241,50 +273,59 @@ def table(rows: dict[str, Any], head: dict[str, Any]) -> str:
         if other is not None:
             lines.append(
                 f"| {row['law']} {row['scale']} | {row['dim']} | {other['steps']} | {other['wall_per_step']:.2f} |"
-                f" {other['processor_per_step']:.2f} | {other['hours_for_all_steps']:.0f} | {other['mcc']:.3f} |"
-                f" {other['r2']:.3f} |"
+                f" {other['processor_per_step']:.2f} | {other['hours_for_all_steps']:.0f} wall,"
+                f" {other['processor_hours_for_all_steps']:.0f} processor | {other['mcc']:.3f} | {other['r2']:.3f} |"
             )
-    lines += ["", "Settings:", ""]
-    lines += [f"- {name}: {entry['row']}" for name, entry in rows.items()]
+    lines += ["", "How and where:", ""]
+    for name, entry in rows.items():
+        where = entry["measured"]
+        load = f"load {where['load_before']} before and {where.get('load_after')} after"
+        lines.append(
+            f"- {name}: `{where['command']}`, {where['date']}, {where['processor']}, {where['threads']} threads,"
+            f" {load}, torch {where['environment']['torch']}; {entry['row']}"
+        )
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
-    """Read the arguments, run, write after every run."""
+    """Read the arguments, run, write after every run; rows measured earlier stay in the files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("rows", nargs="+", choices=ROWS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--limit", type=float, default=600.0, help="wall seconds of training per run")
+    parser.add_argument("--steps", type=int, help="length of the schedule, where not the row's own")
     parser.add_argument("--checks", type=int, default=20, help="scorings per run")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--published-steps", type=int, default=3, help="0 leaves the published protocol out")
     parser.add_argument("--stem", default="time_to_identification")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    head: dict[str, Any] = {
-        "command": "python benchmarks/time_to_identification.py " + " ".join(sys.argv[1:]),
-        "date": datetime.now(UTC).date().isoformat(),
-        "processor": _processor(),
-        "threads": arguments.threads,
-        "load_before": [round(load, 1) for load in os.getloadavg()],
-        "environment": environment(),
-    }
-    rows: dict[str, Any] = {}
+    RESULTS.mkdir(exist_ok=True)
+    kept = RESULTS / f"{arguments.stem}.json"
+    rows: dict[str, Any] = json.loads(kept.read_text())["rows"] if kept.exists() else {}
     for name in arguments.rows:
-        row = ROWS[name]
-        entry: dict[str, Any] = {"row": asdict(row), "ours": [], "published": None}
-        rows[name] = entry
+        row = ROWS[name] if arguments.steps is None else replace(ROWS[name], steps=arguments.steps)
+        measured: dict[str, Any] = {
+            "command": "python benchmarks/time_to_identification.py " + " ".join(sys.argv[1:]),
+            "date": datetime.now(UTC).date().isoformat(),
+            "processor": processor(),
+            "threads": arguments.threads,
+            "load_before": [round(load, 1) for load in os.getloadavg()],
+            "environment": environment(),
+        }
+        entry: dict[str, Any] = {"row": asdict(row), "measured": measured, "ours": [], "published": None}
         if row.bar is not None and arguments.published_steps:
             entry["published"] = published_protocol(row, arguments.seeds[0], arguments.published_steps)
         for seed in arguments.seeds:
             entry["ours"].append(ours(row, seed, arguments.limit, arguments.checks))
-            head["load_after"] = [round(load, 1) for load in os.getloadavg()]
-            RESULTS.mkdir(exist_ok=True)
-            (RESULTS / f"{arguments.stem}.json").write_text(json.dumps({**head, "rows": rows}, indent=1) + "\n")
-            (RESULTS / f"{arguments.stem}.md").write_text(table(rows, head))
+            measured["load_after"] = [round(load, 1) for load in os.getloadavg()]
+            rows[name] = entry
+            kept.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
+            (RESULTS / f"{arguments.stem}.md").write_text(table(rows))
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Return the processor as the system names it."""
     information = Path("/proc/cpuinfo")
     if information.exists():
         for line in information.read_text().splitlines():

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from contrica.dissimilarities import PowerSum
-from contrica.experiment import Experiment, MLPMixing, Offsets, run
+from contrica.experiment import Experiment, MLPMixing, Neighbourhoods, Offsets, run
 from contrica.latents import ExponentialTiltMarginal, LaplaceConditional, LatentModel
 from contrica.losses import NCE, InfoNCE
 from contrica.spaces import Box
@@ -90,6 +90,17 @@ def test_streams_differ_by_name_and_by_seed_and_leave_the_global_generator_alone
     run(experiment(training=TrainingOptions(steps=2, batch_size=16)))
     assert len(set(states.values())) == len(states)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("coordinates", ["codes", "observations"])
+def test_neighbourhoods_are_cut_anew_when_due_and_the_run_can_be_repeated(coordinates):
+    cells = Neighbourhoods(cell_size=8, pool_size=256, coordinates=coordinates, plain_steps=2, refresh_steps=3)
+    assert [step for step in range(1, 10) if cells.is_due(step)] == [2, 5, 8]
+    made = experiment(loss=InfoNCE(), training=TrainingOptions(steps=9, batch_size=16), neighbourhoods=cells)
+    first, again = run(made), run(made)
+    assert first.scores == again.scores
+    assert first.experiment["neighbourhoods"]["cell_size"] == 8
+    assert first.scores != run(dataclasses.replace(made, neighbourhoods=None)).scores
 
 
 @pytest.mark.slow

@@ -21,10 +21,10 @@ from torch import Tensor, nn
 from contrica.contrast import pair_loss
 from contrica.critics import Critic
 from contrica.datasets.photographs import photograph
-from contrica.dissimilarities import Dissimilarity
+from contrica.dissimilarities import Dissimilarity, PowerSum
 from contrica.encoders import MLP, Conv, ScalarNet
 from contrica.encoders.whitening import whitening
-from contrica.errors import NoDensityError, NotIdentifiableError
+from contrica.errors import DomainError, NoDensityError, NotIdentifiableError
 from contrica.evaluation import Affine, SignedPermutation, score
 from contrica.identifiability import guarantee
 from contrica.latents import LatentModel
@@ -35,6 +35,7 @@ from contrica.pairs import NeighbourhoodPairs, PairBatch, PairSource, SimulatedP
 from contrica.pairs.neighbourhood import NeighbourhoodForm
 from contrica.record import Record, environment
 from contrica.training import StepRecord, TrainingOptions, train
+from contrica.training.axes import turn_to_axes
 
 CURVE_POINTS = 24
 """How often the held-out loss is taken during training."""
@@ -136,6 +137,9 @@ class Experiment:
     training : TrainingOptions
     neighbourhoods : Neighbourhoods, optional
         Where given, batches are drawn from cells instead of everywhere.
+    turn_steps : tuple of int
+        After these steps the codes are turned to the axes along which pairs differ, see `training.axes`; for MLP
+        encoders and power sums of one exponent other than 2.
     num_test : int
         Held-out pairs on which codes are scored.
     seed : int
@@ -152,6 +156,7 @@ class Experiment:
     num_test: int = 8192
     seed: int = 0
     neighbourhoods: Neighbourhoods | None = None
+    turn_steps: tuple[int, ...] = ()
 
     def stream(self, name: str) -> torch.Generator:
         """Return a fresh generator of the named stream of this seed."""
@@ -179,7 +184,7 @@ def run(experiment: Experiment, *, on_step: Callable[[StepRecord], None] | None 
     curve: list[dict[str, float | None]] = []
     every = max(1, options.steps // CURVE_POINTS)
     started, paused = time.perf_counter(), 0.0
-    stream, cells = experiment.stream("pairs"), experiment.neighbourhoods
+    stream, turning, cells = experiment.stream("pairs"), experiment.stream("turns"), experiment.neighbourhoods
     neighbours = None
     if cells is not None:
         neighbours = cells.over(source, encoder, source.draw(START_ROWS, generator=experiment.stream("cells")).anchors)
@@ -187,6 +192,8 @@ def run(experiment: Experiment, *, on_step: Callable[[StepRecord], None] | None 
     for record in records:
         if cells is not None and neighbours is not None and cells.is_due(record.step):
             neighbours.refresh(generator=stream)
+        if record.step in experiment.turn_steps:
+            _turn(experiment, encoder, source.draw(START_ROWS, generator=turning))
         if on_step is not None:
             on_step(record)
         if record.step == 1 or record.step % every == 0 or record.step == options.steps:
@@ -219,7 +226,7 @@ def run(experiment: Experiment, *, on_step: Callable[[StepRecord], None] | None 
     )
 
 
-def build_model(experiment: Experiment, source: SimulatedPairs) -> tuple[nn.Module, Critic]:
+def build_model(experiment: Experiment, source: SimulatedPairs) -> tuple[MLP | Conv, Critic]:
     """Return the encoder and the critic as they start, from the stream ``init``."""
     generator = experiment.stream("init")
     start = source.draw(START_ROWS, generator=generator).anchors
@@ -247,6 +254,16 @@ def build_model(experiment: Experiment, source: SimulatedPairs) -> tuple[nn.Modu
         bias=experiment.offsets.bias,
     )
     return encoder, critic
+
+
+def _turn(experiment: Experiment, encoder: MLP | Conv, pairs: PairBatch) -> None:
+    delta = experiment.dissimilarity
+    if not isinstance(encoder, MLP) or not isinstance(delta, PowerSum) or delta.fixed_exponent is None:
+        raise DomainError(
+            "codes are turned for MLP encoders and power sums of one fixed exponent, got"
+            f" {type(encoder).__name__} and {delta}; leave turn_steps empty"
+        )
+    turn_to_axes(encoder, pairs, exponent=delta.fixed_exponent)
 
 
 @torch.no_grad()

@@ -124,6 +124,7 @@ def test_the_drawn_law_is_the_enumerated_one(name):
 @pytest.mark.parametrize("name", ["a torus", "five labels", "labels in classes", "labels apart in time"])
 def test_the_law_is_the_same_where_neighbours_are_listed(name, monkeypatch):
     monkeypatch.setattr("contrica.pairs.label_grid.ROUNDS", 0)
+    monkeypatch.setattr("contrica.pairs.label_grid.FIRST_ROUNDS", 0)
     assert_law(*source_and_law(**CASES[name]), num_pairs=3000)
 
 

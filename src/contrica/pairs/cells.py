@@ -5,7 +5,7 @@ cells; the candidates of an anchor are *all* x~ of the pool in its cell, those t
 these out would change the law of the candidates from p(x~) to p(x~) P(x in R|x~) and with it the optimum.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import torch
@@ -68,5 +68,12 @@ class Cells:
 
     def to(self, device: torch.device) -> Self:
         """Return the cells on ``device``."""
-        moved = {name: None if part is None else part.to(device) for name, part in vars(self).items()}
-        return replace(self, **moved)
+        return type(self)(
+            self.anchors.to(device),
+            self.positives.to(device),
+            self.others.to(device),
+            self.other_cells.to(device),
+            None if self.shared is None else self.shared.to(device),
+            None if self.shared_cells is None else self.shared_cells.to(device),
+            None if self.num_outside is None else self.num_outside.to(device),
+        )

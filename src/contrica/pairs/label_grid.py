@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 
 from contrica.pairs.label_space import EDGE, LabelSpace
+from contrica.pairs.nearest_labels import nearest
 from contrica.pairs.row_draws import below
 
 Rows = npt.NDArray[np.int64]
@@ -24,8 +25,11 @@ GRIDDED_LABELS = 3
 LARGEST_CODE = 1 << 62
 """Class, cell and place in time of a row are one integer, which must stay below."""
 
-ROUNDS = 32
-"""Proposals before the neighbours are listed: (1 - (2/3)^3)^32 = 2e-5 of the rows in three evenly spread labels."""
+ROUNDS = 8
+"""2^8 - 1 proposals before the neighbours are listed: of so many, those that remain are few."""
+
+FIRST_ROUNDS = 4
+"""15 proposals before the nearest neighbour is searched, where one is enough."""
 
 FEW_CELLS_AROUND = {1: (0,), 2: (0, 1)}
 """Steps to the cells around one on a circle of 1 or 2 cells, each cell once."""
@@ -69,31 +73,48 @@ class LabelGrid:
     def reachable(self) -> npt.NDArray[np.bool_]:
         """Tell which rows have a neighbour."""
         generator = torch.Generator().manual_seed(0)  # decides how soon an answer is found, not which
-        chunks = np.array_split(np.arange(len(self._classes)), -(-len(self._classes) // ROWS_AT_ONCE))
-        return np.concatenate([self.draw(chunk, generator) >= 0 for chunk in chunks])
+        reachable = np.zeros(len(self._classes), np.bool_)
+        for rows in np.array_split(np.arange(len(reachable)), -(-len(reachable) // ROWS_AT_ONCE)):
+            drawn, waiting = self._proposed(rows, FIRST_ROUNDS, generator)
+            reachable[rows] = drawn >= 0
+            if self._tree is not None:
+                here, closest = rows[waiting], np.zeros_like(waiting)
+                found = nearest(self._tree, here, closest, self._first, self._last, np.nextafter(EDGE, np.inf))
+                reachable[here] = found >= 0
+        return reachable
 
     def draw(self, rows: Rows, generator: torch.Generator) -> Rows:
         """Return a uniform neighbour of each row; -1 for a row that has none."""
-        begins, counts = self._proposals(rows)
-        sums = np.cumsum(counts, axis=1)
-        drawn = np.full(len(rows), -1)
-        waiting = np.flatnonzero(sums[:, -1])
-        for _ in range(ROUNDS):
-            if len(waiting) == 0:
-                return drawn
-            ranks = below(torch.from_numpy(sums[waiting, -1]), generator).numpy()
-            part = (sums[waiting] <= ranks[:, None]).sum(1)
-            within_part = ranks - sums[waiting, part] + counts[waiting, part]
-            proposed = self._codes[begins[waiting, part] + within_part] % len(self._classes)
-            kept = self._space.distances(rows[waiting], proposed) <= EDGE
-            drawn[waiting[kept]] = proposed[kept]
-            waiting = waiting[~kept]
+        drawn, waiting = self._proposed(rows, ROUNDS, generator)
         listed = [self._listed(int(row)) for row in rows[waiting]]
         lengths = np.array([len(neighbours) for neighbours in listed], np.int64)
         ranks = below(torch.from_numpy(np.maximum(lengths, 1)), generator).numpy()
         for place, neighbours, rank in zip(waiting, listed, ranks, strict=True):
             drawn[place] = neighbours[rank] if len(neighbours) else -1
         return drawn
+
+    def _proposed(self, rows: Rows, rounds: int, generator: torch.Generator) -> tuple[Rows, Rows]:
+        """Return a uniform neighbour of each row, -1 where none was found, and the places where one may be found yet.
+
+        Round r proposes 2^r rows at once, of which the first that is within the bandwidth is kept.
+        """
+        begins, counts = self._proposals(rows)
+        sums = np.cumsum(counts, axis=1)
+        drawn = np.full(len(rows), -1)
+        waiting = np.flatnonzero(sums[:, -1])
+        for tries in (2**number for number in range(rounds)):
+            if len(waiting) == 0:
+                break
+            here = np.repeat(waiting, tries)
+            ranks = below(torch.from_numpy(sums[here, -1]), generator).numpy()
+            part = (sums[here] <= ranks[:, None]).sum(1)
+            within_part = ranks - sums[here, part] + counts[here, part]
+            proposed = self._codes[begins[here, part] + within_part] % len(self._classes)
+            kept = (self._space.distances(rows[here], proposed) <= EDGE).reshape(-1, tries)
+            done = kept.any(1)
+            drawn[waiting[done]] = proposed.reshape(-1, tries)[done, kept[done].argmax(1)]
+            waiting = waiting[~done]
+        return drawn, waiting
 
     def _code(self, classes: Rows, cell: Rows) -> Rows:
         """Return the smallest integer that stands for rows of the cell: place in time is added to it."""

@@ -7,11 +7,35 @@ which of them counts.
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.spatial import cKDTree
 
 from contrica.pairs.label_space import LabelSpace
 from contrica.pairs.row_draws import below
 
 Rows = npt.NDArray[np.int64]
+
+
+def nearest(tree: cKDTree, rows: Rows, ranks: Rows, first: Rows, last: Rows, bound: float, *, asked: int = 2) -> Rows:
+    """Return the neighbour of each row that has the given rank by distance, from 0; -1 where there are not so many.
+
+    Rows first, ..., last of a row are no neighbours, nor are those at a distance of ``bound`` or more. ``asked`` rows
+    are looked at to begin with, and twice as many until the neighbour is found.
+    """
+    found = np.full(len(rows), -1)
+    waiting = np.arange(len(rows))
+    while len(waiting):
+        asked = min(asked, tree.n)
+        here = rows[waiting]
+        candidates = tree.query(tree.data[here], k=[*range(1, asked + 1)], p=np.inf, distance_upper_bound=bound)[1]
+        exist = candidates < tree.n
+        neighbours = exist & ((candidates < first[here, None]) | (candidates > last[here, None]))
+        counts = np.cumsum(neighbours, axis=1)
+        done = counts[:, -1] > ranks[waiting]
+        column = (counts <= ranks[waiting, None]).sum(1)[done]
+        found[waiting[done]] = candidates[done, column]
+        waiting = waiting[~done & exist[:, -1] & (asked < tree.n)]
+        asked *= 2
+    return found
 
 
 class NearestLabels:
@@ -47,20 +71,4 @@ class NearestLabels:
     def draw(self, rows: Rows, generator: torch.Generator) -> Rows:
         """Return a uniform one of the nearest rows of each row; every row must have one."""
         ranks = below(torch.from_numpy(np.minimum(self._available[rows], self._num_neighbours)), generator).numpy()
-        drawn = np.full(len(rows), -1)
-        waiting = np.arange(len(rows))
-        asked = self._num_neighbours + 1
-        while len(waiting):
-            asked = min(asked, self._tree.n)
-            here = rows[waiting]
-            found = self._tree.query(
-                self._tree.data[here], k=[*range(1, asked + 1)], p=np.inf, distance_upper_bound=self._beyond
-            )[1]
-            far = (found < self._first[here, None]) | (found > self._last[here, None])
-            order = np.cumsum(far & (found < self._tree.n), axis=1)
-            done = order[:, -1] > ranks[waiting]
-            column = (order <= ranks[waiting, None]).sum(1)[done]
-            drawn[waiting[done]] = found[done, column]
-            waiting = waiting[~done]
-            asked *= 2
-        return drawn
+        return nearest(self._tree, rows, ranks, self._first, self._last, self._beyond, asked=self._num_neighbours + 1)

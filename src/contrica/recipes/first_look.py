@@ -10,6 +10,9 @@ from contrica.training import TrainingOptions
 
 STEPS = 1000
 
+TURN_STEP = 250
+"""SCL weighs the closest pairs most: its gradient is noisy, which larger batches answer, and slow to find the axes."""
+
 
 def experiments(seed: int, steps: int | None = None) -> tuple[Experiment, ...]:
     """Return eight experiments: each loss with all terms, then each unmodified."""
@@ -25,7 +28,10 @@ def experiments(seed: int, steps: int | None = None) -> tuple[Experiment, ...]:
             dissimilarity=PowerSum(4, exponent=1.0),
             offsets=offsets,
             widths=(128, 128, 128),
-            training=TrainingOptions(steps=steps or STEPS, batch_size=512, learning_rate=3e-3),
+            training=TrainingOptions(
+                steps=steps or STEPS, batch_size=2048 if isinstance(loss, SCL) else 512, learning_rate=3e-3
+            ),
+            turn_steps=(TURN_STEP,) if isinstance(loss, SCL) else (),
             seed=seed,
         )
         for form, offsets in forms.items()

@@ -16,7 +16,7 @@ from contrica.second_stage.stability import RESAMPLES, stability
 from contrica.second_stage.tables import Table
 
 
-def tested_unmixing(
+def supported_unmixing(
     table: Table, of: str, *, assumption: str, advice: str, generator: np.random.Generator
 ) -> tuple[Table, tuple[Evidence, ...]]:
     """Return the unmixing of all rows and the evidence for it.

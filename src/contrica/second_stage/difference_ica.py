@@ -4,16 +4,17 @@
 
 Factors may depend on each other in any way as long as their pair noise does not. The law of a difference must not
 depend on where the pair lies. On a box it does: noise that is cut at a wall is narrower and shifted there. Where
-factors are independent this is done to each axis by itself, so differences stay independent, and become other than
-normal even for normal noise. Where factors depend on each other, the widths of their noise do too near the walls, and
-the squares of differences correlate a little; that is refused once it shows, and bends the axes before it does. On
-[0, 1]^5 with uniform factors of copula correlation .8, Laplace noise cut at the walls gives a mean correlation of .9995
-with the factors at scale .05, and .995 at scale .15.
+factors are independent this is done to each axis by itself, so differences stay independent, and even normal noise
+becomes other than normal: uniform factors of [0, 1] with noise of .05, .15, .3, .4 and 1 give an excess kurtosis of
+.05, .17, .13, -.05 and -.5, which 20 000 pairs may show and 4000 do not. Where factors depend on each other, the widths
+of their noise do too near the walls, and the squares of differences correlate a little; that is refused once it shows,
+and bends the axes before it does. On [0, 1]^5 with uniform factors of copula correlation .8, Laplace noise cut at the
+walls gives a mean correlation of .9995 with the factors at scale .05, and .995 at scale .15.
 """
 
 from contrica.errors import NotIdentifiableError
 from contrica.second_stage.axes import Axes
-from contrica.second_stage.component_analysis import tested_unmixing
+from contrica.second_stage.component_analysis import supported_unmixing
 from contrica.second_stage.tables import RandomState, Rows, Table, generator_from, read_pairs
 from contrica.second_stage.whitening import LEAST_SHARE
 
@@ -63,7 +64,7 @@ def axes_from_differences(codes: Rows, positive_codes: Rows, *, random_state: Ra
     anchors, positives = read_pairs(codes, positive_codes)
     differences = anchors - positives
     _refuse_frozen(differences, anchors)
-    unmixing, evidence = tested_unmixing(
+    unmixing, evidence = supported_unmixing(
         differences,
         "pair differences",
         assumption=ASSUMPTION,

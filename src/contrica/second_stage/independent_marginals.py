@@ -7,7 +7,7 @@ asked of the pair noise, which may be normal and alike in all factors; small noi
 """
 
 from contrica.second_stage.axes import Axes
-from contrica.second_stage.component_analysis import tested_unmixing
+from contrica.second_stage.component_analysis import supported_unmixing
 from contrica.second_stage.tables import RandomState, Rows, generator_from, read_codes
 
 ASSUMPTION = "factors are independent and at most one is normal"
@@ -53,7 +53,7 @@ def axes_from_independent_marginals(codes: Rows, *, random_state: RandomState) -
     True
     """
     table = read_codes(codes)
-    unmixing, evidence = tested_unmixing(
+    unmixing, evidence = supported_unmixing(
         table,
         "codes",
         assumption=ASSUMPTION,

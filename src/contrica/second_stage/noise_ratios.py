@@ -25,7 +25,7 @@ from contrica.second_stage.axes import Axes
 from contrica.second_stage.evidence import LEVEL, Evidence, refuse_unless_all_hold
 from contrica.second_stage.stability import stability
 from contrica.second_stage.tables import RandomState, Rows, Table, generator_from, read_pairs
-from contrica.second_stage.whitening import Whitening
+from contrica.second_stage.whitening import Whitening, inverse_root
 
 Groups: TypeAlias = tuple[tuple[int, ...], ...]
 
@@ -163,8 +163,7 @@ def _relative_noise(anchors: Table, positives: Table, counts: npt.NDArray[np.int
     differences = anchors - positives
     noise = differences.T @ (weights * differences)
     spread = 0.5 * (anchors.T @ (weights * anchors) + positives.T @ (weights * positives))
-    variances, directions = np.linalg.eigh(spread)
-    root = (directions / np.sqrt(variances)) @ directions.T
+    root = inverse_root(*np.linalg.eigh(spread))
     return np.asarray(root @ noise @ root)
 
 

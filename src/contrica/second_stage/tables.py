@@ -89,14 +89,18 @@ def same_pairs(anchors: Table, positives: Table) -> None:
 
 def refuse_constant(table: Table, name: str) -> None:
     """Raise DomainError if a column takes one value only, up to rounding."""
-    spread = np.ptp(table, axis=0)
-    floor = np.maximum(SMALLEST_SPREAD, ROUNDING_ULPS * np.finfo(np.float64).eps * np.abs(table).max(axis=0))
-    constant = np.flatnonzero(spread <= floor)
+    constant = np.flatnonzero(constant_columns(table))
     if constant.size:
         raise DomainError(
             f"every column of {name} must vary, but column {constant[0]} is constant up to rounding; drop it, a"
             " collapsed code holds no factor"
         )
+
+
+def constant_columns(table: Table) -> npt.NDArray[np.bool_]:
+    """Tell which columns hold one value and rounding."""
+    rounding = ROUNDING_ULPS * np.finfo(np.float64).eps * np.abs(table).max(axis=0)
+    return np.asarray(np.ptp(table, axis=0) <= np.maximum(SMALLEST_SPREAD, rounding))
 
 
 def generator_from(random_state: RandomState) -> np.random.Generator:

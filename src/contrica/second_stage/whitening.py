@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from contrica.errors import NotIdentifiableError
-from contrica.second_stage.tables import Table
+from contrica.second_stage.tables import Table, constant_columns
 
 LEAST_SHARE = 1e-9
 """A direction with less than this share of the largest variance, after every column was given variance 1, is rounding
@@ -33,10 +33,11 @@ class Whitening:
 
     @classmethod
     def fit(cls, table: Table, name: str) -> Self:
-        """Measure ``table``, whose columns vary; raise NotIdentifiableError if they are linearly dependent."""
+        """Measure ``table``; raise NotIdentifiableError if its columns are linearly dependent, or one is constant."""
         origin = table.mean(axis=0)
-        deviation = (table - origin).std(axis=0)
-        standardised = (table - origin) / deviation
+        constant = constant_columns(table)
+        deviation = np.where(constant, 1.0, (table - origin).std(axis=0))
+        standardised = np.where(constant, 0.0, (table - origin) / deviation)
         variances, directions = np.linalg.eigh(standardised.T @ standardised / len(table))
         rank = int(np.sum(variances > LEAST_SHARE * variances[-1]))
         if rank < table.shape[1]:
@@ -55,4 +56,13 @@ def decorrelate(components: Table) -> Table:
     """Return the uncorrelated columns of variance 1 closest to those of ``components``: ``Y (Y^T Y/n)^-1/2``."""
     centred = components - components.mean(axis=0)
     variances, directions = np.linalg.eigh(centred.T @ centred / len(centred))
-    return np.asarray(centred @ (directions / np.sqrt(variances)) @ directions.T)
+    return np.asarray(centred @ inverse_root(variances, directions))
+
+
+def inverse_root(variances: Table, directions: Table) -> Table:
+    """Return ``C^-1/2`` of the covariance with these eigenvalues and eigenvectors, the former cut from below.
+
+    Numerics: a resample may miss the few rows in which a rare value occurs; its variance then counts as ``LEAST_SHARE``
+    of the largest, so that the resample differs from the others instead of being infinite.
+    """
+    return np.asarray((directions / np.sqrt(np.maximum(variances, LEAST_SHARE * variances[-1]))) @ directions.T)

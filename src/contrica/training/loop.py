@@ -1,6 +1,7 @@
 """The training loop: a generator that makes one update per step and knows no loss, encoder or source by name.
 
-Minimises the loss over the parameters of encoder and critic with AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101).
+Minimises the loss over the parameters of encoder and critic with AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101)
+or with SOAP.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,8 +16,10 @@ from contrica.critics import Critic
 from contrica.errors import DomainError, NonFiniteError
 from contrica.losses import Loss
 from contrica.pairs.batch import PairBatch, PairSource
+from contrica.training.chunked import in_chunks
 from contrica.training.nonfinite import first_bad_gradient, first_bad_term
 from contrica.training.options import TrainingOptions
+from contrica.training.soap import SOAP
 
 BIAS_REFRESH_STEPS = 100
 """Up to here the bias is set in closed form at steps 1, 2, 4, 8, ...: the codes then change faster than it learns."""
@@ -89,6 +92,8 @@ def train(
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     dtype = options.encoder_dtype(device)
     encode = _in_dtype(encoder, dtype, device)
+    if options.rows_at_once is not None:
+        encode = in_chunks(encode, options.rows_at_once)
     for step in range(1, options.steps + 1):
         with torch.inference_mode(False), torch.enable_grad():
             batch = source.draw(options.batch_size, generator=generator).to(device)
@@ -124,8 +129,8 @@ def _device(encoder: nn.Module, critic: Critic) -> torch.device:
     return places.pop() if places else torch.device("cpu")
 
 
-def _optimizer(encoder: nn.Module, critic: Critic, options: TrainingOptions) -> torch.optim.AdamW:
-    """Return AdamW over four groups: whether a parameter decays, and whether it learns at the offsets' rate."""
+def _optimizer(encoder: nn.Module, critic: Critic, options: TrainingOptions) -> torch.optim.Optimizer:
+    """Return the optimizer over four groups: whether a parameter decays, and whether it learns at the offsets' rate."""
     offsets = [module for module in (critic.anchor_offset, critic.candidate_offset) if module is not None]
     offset_parameters = {id(parameter) for module in offsets for parameter in module.parameters()}
     matrices = {
@@ -138,19 +143,18 @@ def _optimizer(encoder: nn.Module, critic: Critic, options: TrainingOptions) -> 
             groups.setdefault((id(parameter) in matrices, id(parameter) in fast), []).append(parameter)
     if not groups:
         raise DomainError("some parameter of encoder or critic must ask for a gradient, got none; unfreeze one")
-    return torch.optim.AdamW(
-        [
-            {
-                "params": members,
-                "weight_decay": options.weight_decay if decays else 0.0,
-                "rate_factor": options.offset_learning_rate_factor if is_fast else 1.0,
-            }
-            for (decays, is_fast), members in groups.items()
-        ],
-        lr=options.learning_rate,
-        betas=options.betas,
-        fused=_device(encoder, critic).type in ("cpu", "cuda") or None,
-    )
+    members = [
+        {
+            "params": parameters,
+            "weight_decay": options.weight_decay if decays else 0.0,
+            "rate_factor": options.offset_learning_rate_factor if is_fast else 1.0,
+        }
+        for (decays, is_fast), parameters in groups.items()
+    ]
+    if options.optimizer == "soap":
+        return SOAP(members, lr=options.learning_rate, betas=options.betas)
+    fused = _device(encoder, critic).type in ("cpu", "cuda") or None
+    return torch.optim.AdamW(members, lr=options.learning_rate, betas=options.betas, fused=fused)
 
 
 def _in_dtype(encoder: nn.Module, dtype: torch.dtype | None, device: torch.device) -> Callable[[Tensor], Tensor]:

@@ -6,13 +6,16 @@ mixed ones is a few thousandths of a nat, less than the noise of a large step.
 
 import math
 from dataclasses import dataclass
-from typing import get_args
+from typing import Literal, get_args
 
 import torch
 
 from contrica import _checks
 from contrica.contrast import NegativeSource
 from contrica.errors import DomainError, DtypeError
+
+OptimizerName = Literal["adamw", "soap"]
+"""What turns gradients into updates: AdamW, or SOAP, which is Adam in each matrix's own basis."""
 
 FIRST_CUDA_WITH_BFLOAT16 = (8, 0)
 """Compute capability from which NVIDIA processors multiply bfloat16 natively."""
@@ -33,12 +36,14 @@ class TrainingOptions:
         Positive pairs per update, at least 2.
     negatives : str
         Which rows of a batch serve as negatives, see `contrica.contrast.pair_loss`.
+    optimizer : str
+        "adamw", or "soap", which needs far fewer steps and about twice the work per step on small encoders.
     learning_rate : float
-        Peak rate of AdamW for the encoder and the dissimilarity.
+        Peak rate for the encoder and the dissimilarity.
     offset_learning_rate_factor : float
         The critic's offsets and bias learn at this many times that rate; they have to follow the codes.
     betas : pair of float
-        Decay of AdamW's running means of the gradient and of its square, each in [0, 1).
+        Decay of the running means of the gradient and of its square, each in [0, 1).
     weight_decay : float
         Decoupled decay of the weight matrices of encoder and offsets; nothing else decays. It shrinks the codes away
         from their calibrated scale.
@@ -48,6 +53,9 @@ class TrainingOptions:
         Share of the peak that the last step uses, in (0, 0.01].
     clip_norm : float
         The gradient is scaled down to this Euclidean norm over all parameters if it is longer.
+    rows_at_once : int, optional
+        Encode so many observations at a time and forget their activations, see `contrica.training.chunked`: for an
+        encoder and a batch that do not fit into memory together. None keeps all.
     autocast : bool
         Run the encoder in bfloat16 where the processor computes in it natively, in its own dtype elsewhere.
 
@@ -66,6 +74,7 @@ class TrainingOptions:
     steps: int = 2000
     batch_size: int = 512
     negatives: NegativeSource = "positives"
+    optimizer: OptimizerName = "adamw"
     learning_rate: float = 4e-3
     offset_learning_rate_factor: float = 2.0
     betas: tuple[float, float] = (0.9, 0.99)
@@ -74,12 +83,14 @@ class TrainingOptions:
     final_fraction: float = 0.01
     clip_norm: float = 5.0
     autocast: bool = False
+    rows_at_once: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that describe no training."""
         _checks.count(self.steps, "steps")
         _checks.count(self.batch_size, "batch_size", least=2)
         _checks.choice(self.negatives, "negatives", get_args(NegativeSource))
+        _checks.choice(self.optimizer, "optimizer", get_args(OptimizerName))
         for name in ("learning_rate", "offset_learning_rate_factor", "clip_norm", "final_fraction"):
             _checks.positive(getattr(self, name), name)
         if self.final_fraction > LARGEST_FINAL_FRACTION:
@@ -94,6 +105,8 @@ class TrainingOptions:
         for name, value in fractions.items():
             if not 0.0 <= _checks.finite(value, name) < 1.0:
                 raise DomainError(f"{name} must lie in [0, 1), got {value}; pass a smaller share")
+        if self.rows_at_once is not None:
+            _checks.count(self.rows_at_once, "rows_at_once")
         if not isinstance(self.autocast, bool):
             raise DtypeError(f"autocast must be True or False, got {self.autocast!r}; pass one of them")
 
