@@ -34,10 +34,10 @@ import torch
 from torch import Tensor
 
 from contrica import _fused
-from contrica.contrast import PairPlan, reduce_pairs
 from contrica.critics import Side
 from contrica.dissimilarities import PowerSum
 from contrica.losses.reduction import LogSumExp
+from contrica.pairwise import PairPlan, reduce_pairs
 
 RESULTS = Path(__file__).parent / "results"
 BATCH, CODES, LARGE_BATCH, THREADS = 6144, 10, 65_536, 2

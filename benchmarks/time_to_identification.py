@@ -65,7 +65,7 @@ class Row:
     widths: tuple[int, ...] = (128, 128, 128)
     optimizer: OptimizerName = "soap"
     betas: tuple[float, float] = (0.95, 0.98)
-    learning_rate: float = 4e-3
+    learning_rate: float = 1e-2
     turn_steps: tuple[int, ...] = ()
     turn_pairs: int = 16_384
     warm_steps: int = 300
@@ -91,7 +91,7 @@ class Row:
 TURNS = (500, 750, 1000, 1250, 1500)
 
 ROWS = {
-    "laplace-.05": Row("laplace", 0.05, 10, "mcc", 0.9857, steps=4000, turn_steps=TURNS),
+    "laplace-.05": Row("laplace", 0.05, 10, "mcc", 0.9857, steps=2500, turn_steps=TURNS),
     "normal-.05": Row(
         "normal",
         0.05,
@@ -104,7 +104,7 @@ ROWS = {
         pool_size=1_048_576,
         refresh_steps=750,
     ),
-    "laplace-.1": Row("laplace", 0.1, 10, "mcc", 0.99, steps=1500, turn_steps=TURNS),
+    "laplace-.1": Row("laplace", 0.1, 10, "mcc", 0.99, steps=2000, turn_steps=TURNS),
     "laplace-.05-20": Row("laplace", 0.05, 20, "mcc", None, steps=4000, widths=(256, 256, 256), turn_steps=TURNS),
     "laplace-.05-50": Row("laplace", 0.05, 50, "mcc", None, steps=2000, widths=(384, 384, 384), turn_steps=TURNS),
 }

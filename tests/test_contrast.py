@@ -9,16 +9,17 @@ from hypothesis import strategies as st
 from torch import nn
 
 import oracles
-from contrica.contrast import PairPlan, contrast, pair_loss, reduce_pairs, set_bias
+from contrica.contrast import contrast, pair_loss, set_bias
 from contrica.critics import Critic, Side
 from contrica.dissimilarities import NormPower, PowerSum, SphereDot, SquaredEuclidean
 from contrica.errors import ContricaError, DomainError, DtypeError, ShapeError
 from contrica.losses import NCE, NWJ, SCL, InfoNCE
 from contrica.losses.reduction import LogSumExp, SoftplusSum
 from contrica.pairs.batch import PairBatch
+from contrica.pairwise import PairPlan, reduce_pairs
 
 # the package exports the function by the name of its module
-contrast_module = importlib.import_module("contrica.contrast")
+pairwise = importlib.import_module("contrica.pairwise")
 
 LOSSES = {
     "nce": NCE(),
@@ -38,8 +39,8 @@ def numbers(*shape, seed=0, dtype=torch.float64):
 
 
 def tiled(monkeypatch, tiles):
-    monkeypatch.setattr(contrast_module, "TILE_ELEMENTS", tiles[0])
-    monkeypatch.setattr(contrast_module, "TILE_WIDTH", tiles[1])
+    monkeypatch.setattr(pairwise, "TILE_ELEMENTS", tiles[0])
+    monkeypatch.setattr(pairwise, "TILE_WIDTH", tiles[1])
 
 
 def learnable_critic(dtype=torch.float64, dim=2):
@@ -250,7 +251,7 @@ def test_tiles_cover_each_pair_once(rows, columns, elements, width):
     with pytest.MonkeyPatch.context() as monkeypatch:
         tiled(monkeypatch, (elements, width))
         covered = torch.zeros(rows, columns)
-        for above, across in contrast_module._tiles(rows, columns):
+        for above, across in pairwise._tiles(rows, columns):
             covered[above, across] += 1
             assert covered[above, across].numel() <= max(elements, min(width, columns))
     torch.testing.assert_close(covered, torch.ones(rows, columns))

@@ -13,11 +13,11 @@ from contrica import _fused
 from contrica._fused import fused_sums
 from contrica._fused.counts import admissible_counts
 from contrica._fused.form import fast_form
-from contrica.contrast import PairPlan, reduce_pairs
 from contrica.critics import Side
 from contrica.dissimilarities import Mahalanobis, NormPower, PowerSum, SphereDot, SquaredEuclidean
 from contrica.errors import DomainError
 from contrica.losses.reduction import LogSumExp, SoftplusSum
+from contrica.pairwise import PairPlan, reduce_pairs
 
 pytest.importorskip("numba")
 
@@ -397,7 +397,7 @@ def test_a_folder_that_cannot_be_written_costs_the_cache_and_nothing_else(monkey
 IN_A_FRESH_PROCESS = """
 import sys, torch
 import contrica._fused as fused
-from contrica.contrast import PairPlan, reduce_pairs
+from contrica.pairwise import PairPlan, reduce_pairs
 from contrica.critics import Side
 from contrica.dissimilarities import PowerSum
 from contrica.losses.reduction import LogSumExp

@@ -37,7 +37,8 @@ from contrica.pairs import GivenPairs, PairBatch, PairSource, SimulatedPairs
 from contrica.encoders import MLP, BoxOutput, Conv, ScalarNet, SphereOutput, Unbounded
 from contrica.critics import Critic
 from contrica.losses import NCE, NWJ, SCL, InfoNCE, Loss
-from contrica.contrast import PairPlan, contrast, pair_loss
+from contrica.pairwise import PairPlan
+from contrica.contrast import contrast, pair_loss
 from contrica.training import StepRecord, TrainingOptions, train
 from contrica.identifiability import Guarantee, Indeterminacy, guarantee
 from contrica.optima import best_loss

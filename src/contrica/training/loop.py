@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from contrica import _checks
-from contrica.contrast import PairPlan, pair_loss, set_bias
+from contrica.contrast import pair_loss, set_bias
 from contrica.critics import Critic
 from contrica.errors import DomainError, NonFiniteError
 from contrica.losses import Loss
 from contrica.pairs.batch import PairBatch, PairSource
+from contrica.pairwise import PairPlan
 from contrica.training.chunked import in_chunks
 from contrica.training.nonfinite import first_bad_gradient, first_bad_term
 from contrica.training.options import TrainingOptions

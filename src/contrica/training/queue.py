@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from contrica import _checks
-from contrica.contrast import PairPlan
 from contrica.critics import Side
 from contrica.errors import DtypeError, ShapeError
+from contrica.pairwise import PairPlan
 
 
 class CandidateQueue:
