@@ -33,7 +33,17 @@ from contrica.latents import (
     VonMisesFisherConditional,
 )
 from contrica.mixing import Camera, InvertibleMLP
-from contrica.pairs import GivenPairs, PairBatch, PairSource, SimulatedPairs
+from contrica.pairs import (
+    AugmentedPairs,
+    GivenPairs,
+    LabelledPairs,
+    NeighbourhoodPairs,
+    PairBatch,
+    PairSource,
+    SimulatedPairs,
+    TemporalPairs,
+    describe_pairs,
+)
 from contrica.encoders import MLP, BoxOutput, Conv, ScalarNet, SphereOutput, Unbounded
 from contrica.critics import Critic
 from contrica.losses import NCE, NWJ, SCL, InfoNCE, Loss
@@ -43,6 +53,7 @@ from contrica.training import StepRecord, TrainingOptions, train
 from contrica.identifiability import Guarantee, Indeterminacy, guarantee
 from contrica.optima import best_loss
 from contrica.evaluation import Scores, linear_r2, mcc, score
+from contrica.second_stage import estimate_num_latents, resolve_axes
 from contrica.experiment import Experiment, run
 from contrica.record import Record
 
@@ -51,6 +62,7 @@ __all__ = [
     "NCE",
     "NWJ",
     "SCL",
+    "AugmentedPairs",
     "BimodalMarginal",
     "Box",
     "BoxOutput",
@@ -72,11 +84,13 @@ __all__ = [
     "Indeterminacy",
     "InfoNCE",
     "InvertibleMLP",
+    "LabelledPairs",
     "LaplaceConditional",
     "LaplaceMarginal",
     "LatentModel",
     "Loss",
     "Mahalanobis",
+    "NeighbourhoodPairs",
     "NoDensityError",
     "NonFiniteError",
     "NormPower",
@@ -99,6 +113,7 @@ __all__ = [
     "SphereOutput",
     "SquaredEuclidean",
     "StepRecord",
+    "TemporalPairs",
     "TrainingOptions",
     "Unbounded",
     "UniformMarginal",
@@ -107,10 +122,13 @@ __all__ = [
     "VonMisesFisherConditional",
     "best_loss",
     "contrast",
+    "describe_pairs",
+    "estimate_num_latents",
     "guarantee",
     "linear_r2",
     "mcc",
     "pair_loss",
+    "resolve_axes",
     "run",
     "score",
     "train",
