@@ -104,7 +104,7 @@ ROWS = {
         pool_size=1_048_576,
         refresh_steps=750,
     ),
-    "laplace-.1": Row("laplace", 0.1, 10, "mcc", 0.99, steps=2000, turn_steps=TURNS),
+    "laplace-.1": Row("laplace", 0.1, 10, "mcc", 0.99, steps=1500, turn_steps=TURNS),
     "laplace-.05-20": Row("laplace", 0.05, 20, "mcc", None, steps=4000, widths=(256, 256, 256), turn_steps=TURNS),
     "laplace-.05-50": Row("laplace", 0.05, 50, "mcc", None, steps=2000, widths=(384, 384, 384), turn_steps=TURNS),
 }
