@@ -11,7 +11,10 @@ from contrica.training import TrainingOptions
 STEPS = 1000
 
 TURN_STEP = 250
-"""SCL weighs the closest pairs most: its gradient is noisy, which larger batches answer, and slow to find the axes."""
+"""SCL weighs the closest pairs most: its gradient is noisy, which larger batches answer, and slow to find the axes.
+
+Turning gives codes their calibrated scale, at which unmodified SCL, without a bias to match, has no gradient left.
+"""
 
 
 def experiments(seed: int, steps: int | None = None) -> tuple[Experiment, ...]:
@@ -31,7 +34,7 @@ def experiments(seed: int, steps: int | None = None) -> tuple[Experiment, ...]:
             training=TrainingOptions(
                 steps=steps or STEPS, batch_size=2048 if isinstance(loss, SCL) else 512, learning_rate=3e-3
             ),
-            turn_steps=(TURN_STEP,) if isinstance(loss, SCL) else (),
+            turn_steps=(TURN_STEP,) if isinstance(loss, SCL) and offsets.bias else (),
             seed=seed,
         )
         for form, offsets in forms.items()
