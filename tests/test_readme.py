@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
-NUMBER = r"\d+\.\d+"
+NUMBER = r" *-?\d+\.\d+"
 
 
 def block(language):

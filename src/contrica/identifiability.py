@@ -65,10 +65,15 @@ class Guarantee:
 
     def __str__(self) -> str:
         """State the guarantee in plain words."""
-        what = f"The factors are recovered up to {self.indeterminacy.value}, because {self.because}."
-        lines = [what, "Provided that"]
-        lines += [f"  - {condition}" for condition in self.conditions]
-        return "\n".join([*lines, "See " + "; ".join(self.citations) + "."])
+        return "\n".join(
+            [
+                f"The factors are recovered up to {self.indeterminacy.value},",
+                f"because {self.because}, provided that",
+                *(f"  - {condition}" for condition in self.conditions),
+                "See",
+                *(f"  - {citation}" for citation in self.citations),
+            ]
+        )
 
 
 @dataclass(frozen=True)
