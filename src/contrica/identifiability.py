@@ -67,8 +67,7 @@ class Guarantee:
         """State the guarantee in plain words."""
         return "\n".join(
             [
-                f"The factors are recovered up to {self.indeterminacy.value},",
-                f"because {self.because}, provided that",
+                f"The factors are recovered up to {self.indeterminacy.value}, because {self.because}, provided that",
                 *(f"  - {condition}" for condition in self.conditions),
                 "See",
                 *(f"  - {citation}" for citation in self.citations),

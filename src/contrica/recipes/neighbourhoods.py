@@ -40,9 +40,9 @@ NEIGHBOURHOODS = Recipe(
     title="Hard negatives with the optimum kept",
     summary=(
         "Six factors in a box. With Laplace(0.05) pairs the mutual information is above the logarithm of the batch:"
-        " plain batches are solved by a few dimensions and the gradient starves, while batches drawn from cells of"
-        " space keep it alive at the same optimum. With Laplace(0.2) pairs a plain batch asks enough, and cells help"
-        " little."
+        " plain batches are solved by a few dimensions and the gradient starves, and batches drawn from cells of space"
+        " end nearer to the optimum. With Laplace(0.2) pairs a plain batch asks enough, and cells hurt: they are narrow"
+        " beside the pairs, leave most of these out, and little ties one cell to the next."
     ),
     experiments=experiments,
 )
