@@ -225,6 +225,7 @@ def test_there_are_no_more_processes_than_experiments():
     assert recipes.default_jobs(0) == 1
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_is_no_error():
     with subprocess.Popen(
         [*CONTRICA, "list"], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -93,6 +93,7 @@ def test_streams_differ_by_name_and_by_seed_and_leave_the_global_generator_alone
 
 
 @pytest.mark.parametrize("coordinates", ["codes", "observations"])
+@pytest.mark.slow
 def test_neighbourhoods_are_cut_anew_when_due_and_the_run_can_be_repeated(coordinates):
     cells = Neighbourhoods(cell_size=8, pool_size=256, coordinates=coordinates, plain_steps=2, refresh_steps=3)
     assert [step for step in range(1, 10) if cells.is_due(step)] == [2, 5, 8]

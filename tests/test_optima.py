@@ -26,6 +26,7 @@ def test_the_ratio_of_a_wrong_scale_loses_to_the_exact_one_on_many_pairs(loss):
     assert best < worse
 
 
+@pytest.mark.slow
 def test_closed_forms_agree_with_draws_of_the_exact_ratio():
     generator = torch.Generator().manual_seed(1)
     for loss in (NWJ(), SCL()):

@@ -34,6 +34,7 @@ def test_a_projection_to_fewer_codes_is_that_of_a_rotation():
     )
 
 
+@pytest.mark.slow
 def test_rotations_are_uniform():
     # Every entry of a uniform rotation has mean 0 and variance 1/dim; without the sign of R, half of them would not.
     factors = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])

@@ -68,6 +68,7 @@ def test_a_folded_code_is_not_linear():
 
 
 @pytest.mark.parametrize(("rows", "in_sample", "held_out"), [(1000, 0.52, -1.05), (4096, 0.13, -0.15)])
+@pytest.mark.slow
 def test_noise_of_512_codes_looks_good_in_sample_only(rows, in_sample, held_out):
     codes, factors = normal(2 * rows, 512), normal(2 * rows, 10, seed=1)
     assert linear_r2_in_sample(codes[:rows], factors[:rows]).value == pytest.approx(in_sample, abs=0.015)

@@ -159,6 +159,7 @@ def test_noise_is_above_zero_in_sample(rows, expected):
     assert np.mean(values) == pytest.approx(expected, rel=0.06)
 
 
+@pytest.mark.slow
 def test_three_of_ten_noise_codes_look_good_in_sample():
     values = [mcc_in_sample(normal(64, 10, seed=k), normal(64, 3, seed=1000 + k)).value for k in range(400)]
     assert np.mean(values) == pytest.approx(0.231, abs=0.005)

@@ -16,6 +16,7 @@ POINTS = torch.linspace(0.0, 1.0, 1001, dtype=torch.float64)
 @pytest.mark.parametrize(
     ("exponent", "scale"), [(0.5, 0.1), (1.0, 0.003), (1.0, 30.0), (1.7, 0.02), (2.0, 0.003), (6.0, 0.1)]
 )
+@pytest.mark.slow
 def test_the_table_of_the_positive_density_is_the_quadrature(exponent, scale):
     noise = TruncatedGeneralisedNormal(exponent, scale=scale, low=0.0, high=1.0)
     factor = FactorModel(ExponentialTiltMarginal(Box(1), 4.0), noise)
@@ -32,6 +33,7 @@ def test_noise_far_above_the_box_says_nothing_and_noise_far_below_says_the_volum
     assert_close(FactorModel(UniformMarginal(Box(1)), quiet).mutual_information(), expected, rtol=0.0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_tails_that_fall_too_slowly_to_be_integrated_are_refused():
     noise = TruncatedGeneralisedNormal(3.0, scale=1.0, low=-math.inf, high=math.inf)
     marginal = GeneralisedNormalMarginal(Euclidean(1), 1.001, 1.0)

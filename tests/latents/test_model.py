@@ -90,6 +90,7 @@ def test_the_positive_density_is_the_column_sum_of_a_fine_grid(case):
     assert_close(values, torch.from_numpy(np.log(joint.sum(0) * CELLS)), rtol=0.0, atol=3e-4)
 
 
+@pytest.mark.slow
 def test_the_positive_density_integrates_to_one(case):
     model, _ = case
     nodes, weights = np.polynomial.legendre.leggauss(2000)
@@ -98,6 +99,7 @@ def test_the_positive_density_integrates_to_one(case):
     assert_close(total, 1.0, rtol=1e-8, atol=0.0)
 
 
+@pytest.mark.slow
 def test_mutual_information_and_chi_square_are_those_of_a_fine_grid(case):
     model, joint = case
     log_ratio = log_ratio_of(joint)
@@ -112,6 +114,7 @@ def rising_model(exponent, scale):
 
 @pytest.mark.parametrize("exponent", [0.6, 1.0, 2.0, 2.7])
 @pytest.mark.parametrize("place", [0.0, 0.013, 0.5, 1.0])
+@pytest.mark.slow
 def test_the_positive_density_agrees_with_scipy_to_ten_digits(exponent, place):
     scale = 0.07
     model = rising_model(exponent, scale)
@@ -181,6 +184,7 @@ def test_the_ratio_averages_to_one_over_independent_pairs(name):
 
 
 @pytest.mark.parametrize("name", ["box", "bimodal box", "sphere"])
+@pytest.mark.slow
 def test_the_chi_square_is_the_mean_ratio_of_positives_less_one(name):
     model = MODELS[name]
     latents, positives = model.sample(40_000, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
@@ -189,6 +193,7 @@ def test_the_chi_square_is_the_mean_ratio_of_positives_less_one(name):
 
 
 @pytest.mark.parametrize("noise", [0.02, 0.5, 3.0])
+@pytest.mark.slow
 def test_normal_latents_with_normal_noise_have_closed_forms(noise):
     space = Euclidean(3)
     model = LatentModel(NormalMarginal(space, 2.0, centre=1.0), NormalConditional(space, noise))
@@ -219,6 +224,7 @@ def test_the_positive_density_far_out_on_the_line_is_exact():
         (GeneralisedNormalMarginal(Euclidean(1), 0.5, 1.0), NormalConditional(Euclidean(1), 0.5), True),
     ],
 )
+@pytest.mark.slow
 def test_the_chi_square_of_the_line_is_infinite_exactly_where_the_tails_say_so(marginal, noise, diverges):
     value = LatentModel(marginal, noise).chi_square()
     assert math.isinf(value) == diverges

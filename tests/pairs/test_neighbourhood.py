@@ -111,6 +111,7 @@ def test_candidates_that_are_only_the_partners_of_kept_pairs_would_move_the_opti
 
 
 @pytest.mark.parametrize("loss", [NCE(), NWJ(), SCL()], ids=repr)
+@pytest.mark.slow
 def test_stratified_neighbourhoods_have_the_optimum_of_the_whole_pool(loss):
     anchors, positives = pool()
     plain = PairBatch(observed(anchors), observed(positives))
@@ -135,6 +136,7 @@ def test_shared_candidates_without_their_weights_would_move_the_optimum(loss):
 
 
 @pytest.mark.parametrize("loss", [NCE(), NWJ()], ids=repr)
+@pytest.mark.slow
 def test_the_stratified_loss_is_an_unbiased_estimate_of_the_plain_one(loss):
     plain, stream = laplace_pairs(1), generator()
     pairs = NeighbourhoodPairs(plain, nn.Identity(), cell_size=32, pool_size=256, form="stratified", num_shared=64)

@@ -9,6 +9,7 @@ def dependence_in(components, seed=0):
 
 
 @pytest.mark.parametrize("law", ["normal", "uniform", "laplace", "exponential"])
+@pytest.mark.slow
 def test_independent_columns_are_called_dependent_at_the_level_only(law):
     rng = np.random.default_rng(0)
     refused = sum(not dependence_in(getattr(rng, law)(size=(300, 2)), seed).holds for seed in range(25))

@@ -41,6 +41,7 @@ def test_components_come_in_rising_order_of_their_ratio():
     assert all(abs(np.corrcoef(components[:, i], factors[:, 4 - i])[0, 1]) > 0.99 for i in range(5))
 
 
+@pytest.mark.slow
 def test_ratios_and_their_errors_are_those_of_the_law():
     exact = DISTINCT**2 / (1 + DISTINCT**2 / 2)
     found = noise_ratios(*normal_pairs(DISTINCT)[1:], random_state=0)
@@ -68,6 +69,7 @@ def test_groups_of_equal_ratios_are_named_in_the_refusal():
         axes_from_noise_ratios(*normal_pairs([0.2, 0.2, 0.4, 0.8, 0.8])[1:], random_state=0)
 
 
+@pytest.mark.slow
 def test_the_p_value_of_two_equal_ratios_is_uniform():
     found = [noise_ratios(*normal_pairs([0.4, 0.4], rows=200, seed=seed)[1:], random_state=0) for seed in range(60)]
     p_values = [each.gap_p_values[0] for each in found]
