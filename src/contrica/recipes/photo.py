@@ -37,8 +37,8 @@ PHOTO = Recipe(
     summary=(
         "Windows of 160 x 160 pixels on a photograph, shown at 32 x 32; a pair is two windows a Laplace(0.1) step"
         " apart. flower.jpg looks different everywhere, and the camera's position is recovered. china.jpg has a sky"
-        " that looks nearly alike from many places: the mixing is barely injective there, the codes fold, the loss"
-        " stays above its optimum, and recovery fails."
+        " that looks nearly alike from many places: there the codes may fold, with some seeds, and where they do the"
+        " loss stays above its optimum and recovery fails."
     ),
     options={"image": DEFAULT_IMAGE},
     experiments=experiments,
