@@ -23,7 +23,7 @@ NegativeSource = Literal["positives", "anchors", "anchors_including_self"]
 """Where in-batch negatives come from: the other x~, the other x, or all x with the anchor itself among them.
 
 ``anchors_including_self`` is the form of the published reference code, in which every anchor meets itself at distance
-0 in its own denominator; it caps the recoverable ratio at 1 per pair and is kept for reproductions only.
+0 in its own denominator; that moves the optimum to codes of a smaller scale, and is kept for reproductions only.
 """
 
 
