@@ -5,11 +5,21 @@ import math
 import pytest
 import torch
 
-from contrica.dissimilarities import PowerSum
+from contrica.dissimilarities import NormPower, PowerSum, SphereDot, SquaredEuclidean
+from contrica.encoders import BoxOutput, SphereOutput, Unbounded
 from contrica.experiment import Experiment, MLPMixing, Neighbourhoods, Offsets, run
-from contrica.latents import ExponentialTiltMarginal, LaplaceConditional, LatentModel
+from contrica.latents import (
+    ExponentialTiltMarginal,
+    LaplaceConditional,
+    LatentModel,
+    NormalConditional,
+    ProjectedLaplaceConditional,
+    ProjectedNormalMarginal,
+    UniformMarginal,
+    VonMisesFisherConditional,
+)
 from contrica.losses import NCE, InfoNCE
-from contrica.spaces import Box
+from contrica.spaces import Box, Sphere
 from contrica.training import TrainingOptions
 
 
@@ -110,3 +120,66 @@ def test_calibration_is_one_and_the_gap_closes_where_the_model_contains_the_trut
     assert trained.scores["mcc_pearson"]["value"] > 0.995
     assert trained.calibration == pytest.approx(1.0, abs=0.06)
     assert -0.01 < trained.optimum["gap"] < 0.05
+
+
+BRIEF = TrainingOptions(steps=3, batch_size=32)
+
+
+def test_codes_live_where_the_output_says_and_each_run_trains_a_copy():
+    sphere, output = Sphere(3), SphereOutput(3, learnable_radius=True)
+    latents = LatentModel(UniformMarginal(sphere), VonMisesFisherConditional(sphere, 10.0))
+    made = experiment(latents=latents, dissimilarity=SphereDot(), output=output, training=BRIEF)
+    record = run(made)
+    assert record.guarantee["holds"]
+    assert not record.guarantee["axes"]
+    assert record.experiment["output"] == "SphereOutput(3, learnable_radius=True)"
+    assert output.log_radius.item() == 0.0
+
+
+def test_a_box_of_codes_is_part_of_what_is_promised():
+    normal = LatentModel(UniformMarginal(Box(2)), NormalConditional(Box(2), 0.1))
+    made = experiment(latents=normal, dissimilarity=SquaredEuclidean(weight=50.0), training=BRIEF)
+    assert not run(made).guarantee["axes"]
+    assert run(dataclasses.replace(made, output=BoxOutput(Box(2)))).guarantee["axes"]
+    learned = dataclasses.replace(made, output=BoxOutput(Box(2), learnable_sides=True))
+    assert not run(learned).guarantee["axes"]
+
+
+def test_the_number_of_codes_is_that_of_the_output():
+    made = experiment(output=Unbounded(3), dissimilarity=PowerSum(3, exponent=1.0), training=BRIEF)
+    assert made.code_dim == 3
+    assert experiment().code_dim == 2
+    refused = run(made).guarantee
+    assert "as many codes as factors" in refused["text"]
+
+
+def test_a_pair_law_without_a_dissimilarity_has_no_calibration_and_no_optimum():
+    sphere = Sphere(3)
+    latents = LatentModel(ProjectedNormalMarginal(sphere, 1.0), ProjectedLaplaceConditional(sphere, 0.05))
+    record = run(
+        experiment(
+            latents=latents, dissimilarity=SphereDot(), output=SphereOutput(3), training=BRIEF, offsets=Offsets()
+        )
+    )
+    assert record.calibration is None
+    assert record.optimum["gap"] is None
+    assert record.information["mutual_information"] is None
+    assert json.loads(json.dumps(record.to_dict(), allow_nan=False))["experiment"]["latents"]["conditional"] == {
+        "type": "ProjectedLaplaceConditional",
+        "space": {"type": "Sphere", "dim": 3},
+        "scale": 0.05,
+    }
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (SquaredEuclidean(weight=1.0), SquaredEuclidean(weight=2.0)),
+        (NormPower(norm_exponent=1.0, power=2.0), NormPower(norm_exponent=3.0, power=2.0)),
+        (NormPower(norm_exponent=1.0, power=2.0), NormPower(norm_exponent=1.0, power=2.0, weight=0.5)),
+        (SphereDot(concentration=1.0), SphereDot(concentration=1.0, learnable_concentration=True)),
+        (PowerSum(2, weights=0.33333333), PowerSum(2, weights=0.33333331)),
+    ],
+)
+def test_descriptions_of_different_dissimilarities_differ(one, other):
+    assert experiment(dissimilarity=one).describe() != experiment(dissimilarity=other).describe()

@@ -12,6 +12,9 @@ from contrica.latents import (
     NormalConditional,
     NormalMarginal,
     NormPowerConditional,
+    ProjectedLaplaceConditional,
+    ProjectedNormalConditional,
+    ProjectedNormalMarginal,
     UniformMarginal,
     VonMisesFisherConditional,
 )
@@ -72,6 +75,12 @@ ACCEPTED = {
         SphereDot(concentration=10.0),
         Indeterminacy.ORTHOGONAL,
     ),
+}
+
+
+REFUSED_ON_THE_SPHERE = {
+    "normal scaled back": (ProjectedNormalConditional(SPHERE, 0.05), "not by a theorem"),
+    "Laplace scaled back": (ProjectedLaplaceConditional(SPHERE, 0.05), "symmetric delta"),
 }
 
 
@@ -176,3 +185,39 @@ def test_a_mahalanobis_model_of_normal_pairs_is_affine():
 def test_learned_exponents_do_not_rescue_normal_pairs():
     with pytest.raises(NotIdentifiableError, match="no axes"):
         guarantee(uniform_box(NormalConditional(BOX, 0.2)), PowerSum(3, exponent=1.5, learnable_exponent=True))
+
+
+def test_a_box_of_learned_sides_leaves_normal_pairs_their_rotation():
+    model, dissimilarity, _ = ACCEPTED["normal as a power sum"]
+    promise = guarantee(model, dissimilarity, code_space=Box(3), learned_extent=True)
+    assert promise.indeterminacy is Indeterminacy.ORTHOGONAL
+    assert "experience" in str(promise)
+
+
+@pytest.mark.parametrize("name", REFUSED_ON_THE_SPHERE)
+@pytest.mark.parametrize("marginal", [UniformMarginal(SPHERE), ProjectedNormalMarginal(SPHERE, 1.0)])
+def test_noise_that_is_scaled_back_to_the_sphere_is_refused_with_what_experiments_found(name, marginal):
+    conditional, sentence = REFUSED_ON_THE_SPHERE[name]
+    with pytest.raises(NotIdentifiableError, match=sentence) as refusal:
+        guarantee(LatentModel(marginal, conditional), SphereDot())
+    assert "experiments find a rotation" in str(refusal.value)
+
+
+def test_a_preferred_side_of_the_sphere_asks_for_the_offset_of_the_candidates():
+    model = LatentModel(ProjectedNormalMarginal(SPHERE, 1.0), VonMisesFisherConditional(SPHERE, 10.0))
+    dissimilarity = SphereDot(concentration=10.0)
+    promise = guarantee(model, dissimilarity, loss=InfoNCE(), anchor_offset=False)
+    assert promise.indeterminacy is Indeterminacy.ORTHOGONAL
+    with pytest.raises(NotIdentifiableError, match="alpha~"):
+        guarantee(model, dissimilarity, candidate_offset=False)
+
+
+def test_spherical_latents_need_spherical_codes_whose_radius_serves_as_concentration():
+    model, _, _ = ACCEPTED["von Mises-Fisher"]
+    with pytest.raises(NotIdentifiableError, match="codes on the sphere"):
+        guarantee(model, SphereDot(concentration=10.0), code_space=Euclidean(3))
+    unit = SphereDot(concentration=1.0)
+    with pytest.raises(NotIdentifiableError, match="concentration"):
+        guarantee(model, unit, code_space=SPHERE)
+    promise = guarantee(model, unit, code_space=SPHERE, learned_extent=True)
+    assert promise.indeterminacy is Indeterminacy.ORTHOGONAL

@@ -72,7 +72,7 @@ class PowerSum(Dissimilarity):
         self.unit_weights = not learnable_weights and all(weight == 1.0 for weight in scales)
 
     def extra_repr(self) -> str:
-        """Return the settings, rounded for reading."""
+        """Return the settings."""
         learned = [name for name in ("log_exponent", "log_weights") if getattr(self, name).requires_grad]
         exponents, weights = (_short(values) for values in (self.exponent, self.weights))
         return f"{self.dim}, exponent={exponents}, weights={weights}" + (f", learned={learned}" if learned else "")
@@ -107,6 +107,10 @@ class SquaredEuclidean(Dissimilarity):
         super().__init__()
         self.weight = _checks.positive(weight, "weight")
 
+    def extra_repr(self) -> str:
+        """Return the settings."""
+        return f"weight={self.weight!r}"
+
     def forward(self, left: Tensor, right: Tensor) -> Tensor:
         """Return delta of codes of shape (..., dim), broadcast over the leading axes, of shape (...)."""
         _matching_columns(left, right, None)
@@ -138,6 +142,10 @@ class NormPower(Dissimilarity):
         self.norm_exponent = _checks.positive(norm_exponent, "norm_exponent")
         self.power = _checks.positive(power, "power")
         self.weight = _checks.positive(weight, "weight")
+
+    def extra_repr(self) -> str:
+        """Return the settings."""
+        return f"norm_exponent={self.norm_exponent!r}, power={self.power!r}, weight={self.weight!r}"
 
     def forward(self, left: Tensor, right: Tensor) -> Tensor:
         """Return delta of codes of shape (..., dim), broadcast over the leading axes, of shape (...)."""
@@ -197,7 +205,8 @@ class SphereDot(Dissimilarity):
 
     def extra_repr(self) -> str:
         """Return the settings."""
-        return f"concentration={self.concentration.item():g}"
+        learned = ", learned=['log_concentration']" if self.log_concentration.requires_grad else ""
+        return f"concentration={_short(self.concentration[None])}{learned}"
 
     @property
     def concentration(self) -> Tensor:
@@ -227,7 +236,7 @@ def _absolute_power(value: Tensor, exponent: float | Tensor) -> Tensor:
 
 
 def _short(values: Tensor) -> str:
-    numbers = [f"{value:g}" for value in values.tolist()]
+    numbers = [f"{value:.9g}" for value in values.tolist()]  # tells any two settings of float32 apart
     return numbers[0] if len(set(numbers)) == 1 else f"[{', '.join(numbers)}]"
 
 

@@ -22,7 +22,7 @@ from contrica.contrast import pair_loss
 from contrica.critics import Critic
 from contrica.datasets.photographs import photograph
 from contrica.dissimilarities import Dissimilarity, PowerSum
-from contrica.encoders import MLP, Conv, ScalarNet
+from contrica.encoders import MLP, Conv, Output, ScalarNet
 from contrica.encoders.whitening import whitening
 from contrica.errors import DomainError, NoDensityError, NotIdentifiableError
 from contrica.evaluation import Affine, SignedPermutation, score
@@ -134,6 +134,9 @@ class Experiment:
     offsets : Offsets
     widths : tuple of int
         Hidden layers of the encoder (units, or channels for images).
+    output : Output, optional
+        The space that codes live in as it starts, and with it their number; unbounded codes, one per latent, if not
+        given. Each run trains a copy.
     training : TrainingOptions
     neighbourhoods : Neighbourhoods, optional
         Where given, batches are drawn from cells instead of everywhere.
@@ -157,6 +160,12 @@ class Experiment:
     seed: int = 0
     neighbourhoods: Neighbourhoods | None = None
     turn_steps: tuple[int, ...] = ()
+    output: Output | None = None
+
+    @property
+    def code_dim(self) -> int:
+        """Number of codes."""
+        return self.latents.dim if self.output is None else self.output.space.dim
 
     def stream(self, name: str) -> torch.Generator:
         """Return a fresh generator of the named stream of this seed."""
@@ -207,8 +216,7 @@ def run(experiment: Experiment, *, on_step: Callable[[StepRecord], None] | None 
     batch, latents, positives = source.draw_with_latents(experiment.num_test, generator=experiment.stream("test"))
     with torch.no_grad():
         codes, positive_codes = encoder(batch.anchors), encoder(batch.positives)
-        true_delta = experiment.latents.conditional.dissimilarity(latents.double(), positives.double()).mean()
-        calibration = critic.dissimilarity(codes, positive_codes).double().mean() / true_delta
+        code_delta = critic.dissimilarity(codes, positive_codes).double().mean()
     alignment = (SignedPermutation if promise["axes"] else Affine).fit(codes[SHOWN_ROWS:], latents[SHOWN_ROWS:])
     return Record(
         experiment=experiment.describe(),
@@ -217,7 +225,7 @@ def run(experiment: Experiment, *, on_step: Callable[[StepRecord], None] | None 
         guarantee=promise,
         information={"mutual_information": _mutual_information(experiment), "log_batch": math.log(options.batch_size)},
         optimum=_optimum(experiment, curve[-1]),
-        calibration=float(calibration),
+        calibration=_calibration(experiment, latents, positives, float(code_delta)),
         factors=_rounded(latents[:SHOWN_ROWS].numpy()),
         recovered=_rounded(alignment.predict(codes[:SHOWN_ROWS])),
         mixing={"condition_number": getattr(mixing, "condition_number", None)},
@@ -231,11 +239,12 @@ def build_model(experiment: Experiment, source: SimulatedPairs) -> tuple[MLP | C
     generator = experiment.stream("init")
     start = source.draw(START_ROWS, generator=generator).anchors
     encoder: MLP | Conv
+    widths, output = experiment.widths, copy.deepcopy(experiment.output)
     if start.ndim == 2:
-        encoder = MLP(start.shape[1], experiment.latents.dim, widths=experiment.widths, generator=generator)
+        encoder = MLP(start.shape[1], experiment.code_dim, widths=widths, output=output, generator=generator)
     else:
         channels, size = start.shape[1:3]
-        encoder = Conv(channels, size, experiment.latents.dim, widths=experiment.widths, generator=generator)
+        encoder = Conv(channels, size, experiment.code_dim, widths=widths, output=output, generator=generator)
     encoder.start_from(start)
 
     def offset(wanted: bool) -> ScalarNet | None:
@@ -296,6 +305,11 @@ def _optimum(experiment: Experiment, last: dict[str, float | None]) -> dict[str,
     return entry
 
 
+def _calibration(experiment: Experiment, latents: Tensor, positives: Tensor, code_delta: float) -> float | None:
+    true_delta = experiment.latents.conditional.dissimilarity
+    return None if true_delta is None else code_delta / float(true_delta(latents.double(), positives.double()).mean())
+
+
 def _mutual_information(experiment: Experiment) -> float | None:
     try:
         return experiment.latents.mutual_information()
@@ -311,6 +325,8 @@ def _promise(experiment: Experiment) -> dict[str, Any]:
             loss=experiment.loss,
             anchor_offset=experiment.offsets.anchor,
             candidate_offset=experiment.offsets.candidate,
+            code_space=None if experiment.output is None else experiment.output.space,
+            learned_extent=experiment.output is not None and experiment.output.is_learned,
         )
     except NotIdentifiableError as refusal:
         return {"holds": False, "axes": False, "text": str(refusal)}

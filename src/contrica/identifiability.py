@@ -18,7 +18,7 @@ import torch
 
 from contrica.dissimilarities import Dissimilarity, Mahalanobis, NormPower, PowerSum, SphereDot, SquaredEuclidean
 from contrica.errors import NotIdentifiableError
-from contrica.latents import LatentModel
+from contrica.latents import LatentModel, ProjectedLaplaceConditional, ProjectedNormalConditional
 from contrica.losses import InfoNCE, Loss
 from contrica.spaces import Box, Space, Sphere
 
@@ -94,6 +94,7 @@ def guarantee(
     anchor_offset: bool = True,
     candidate_offset: bool = True,
     code_space: Space | None = None,
+    learned_extent: bool = False,
 ) -> Guarantee:
     """Return what is recovered at the optimum when pairs of ``latent_model`` are contrasted with ``dissimilarity``.
 
@@ -108,7 +109,9 @@ def guarantee(
     anchor_offset, candidate_offset : bool
         Whether alpha and alpha~ are learned.
     code_space : Space, optional
-        Where the encoder's outputs are confined to; unbounded if not given.
+        Where the encoder's outputs are confined to; unbounded if not given, or unit-length for a `SphereDot`.
+    learned_extent : bool
+        Whether the radius of that sphere or the sides of that box are learned.
 
     Raises
     ------
@@ -121,9 +124,14 @@ def guarantee(
     'order, sign, scale and shift of the factors'
     """
     _nuisances_modelled(latent_model, loss, anchor_offset=anchor_offset, candidate_offset=candidate_offset)
-    truth = latent_model.conditional.dissimilarity
     if isinstance(latent_model.space, Sphere) or isinstance(dissimilarity, SphereDot):
-        return _on_sphere(latent_model, truth, dissimilarity)
+        return _on_sphere(latent_model, dissimilarity, code_space, learned_extent)
+    truth = latent_model.conditional.dissimilarity
+    if truth is None:
+        raise NotIdentifiableError(
+            "assumption 'a symmetric delta' fails: the pair law"
+            f" {type(latent_model.conditional).__name__} has none; use another pair law"
+        )
     _same_dimension(latent_model, dissimilarity)
     data, model = _family(truth, "pair law"), _family(dissimilarity, "model")
     conditions = (
@@ -131,7 +139,7 @@ def guarantee(
         "the loss is at its global optimum over all encoders and offsets, on unlimited data",
     )
     if data.norm == 2.0 and model.norm == 2.0 and data.power == model.power:
-        return _rotations(latent_model, data, model, conditions, code_space)
+        return _rotations(latent_model, data, model, conditions, code_space, learned_extent)
     if model.learned_exponent and data.norm == data.power != 2.0 and data.norm >= 1.0:
         return Guarantee(
             Indeterminacy.SCALED_PERMUTATION,
@@ -151,10 +159,15 @@ def guarantee(
 
 
 def _rotations(
-    latent_model: LatentModel, data: _Family, model: _Family, conditions: tuple[str, ...], code_space: Space | None
+    latent_model: LatentModel,
+    data: _Family,
+    model: _Family,
+    conditions: tuple[str, ...],
+    code_space: Space | None,
+    learned_extent: bool,
 ) -> Guarantee:
     boxed = isinstance(code_space, Box) and isinstance(latent_model.space, Box) and data.isotropic and model.isotropic
-    if boxed:
+    if boxed and not learned_extent:
         return Guarantee(
             Indeterminacy.SIGNED_PERMUTATION,
             "a rotation that keeps a cube inside a cube of the same side permutes its axes",
@@ -164,7 +177,8 @@ def _rotations(
     if data.isotropic and model.isotropic:
         return Guarantee(
             Indeterminacy.ORTHOGONAL,
-            "Euclidean distances know no axes: any rotation leaves them as they are",
+            "Euclidean distances know no axes: any rotation leaves them as they are"
+            + (", and a box of learned sides can hold it: that it shrinks to the axes is experience" if boxed else ""),
             conditions,
             (FRAMEWORK, BOX_AND_SPHERE, ISOMETRY),
         )
@@ -181,14 +195,35 @@ def _rotations(
     )
 
 
-def _on_sphere(latent_model: LatentModel, truth: Dissimilarity, model: Dissimilarity) -> Guarantee:
+def _on_sphere(
+    latent_model: LatentModel, model: Dissimilarity, code_space: Space | None, learned_extent: bool
+) -> Guarantee:
+    conditional = latent_model.conditional
+    if isinstance(conditional, ProjectedLaplaceConditional):
+        raise NotIdentifiableError(
+            "assumption 'a symmetric delta' fails: Laplace noise that is scaled back to the sphere looks at the axes"
+            " from s and from s~ in different ways; experiments find a rotation nevertheless"
+            " (Zimmermann et al. 2021, table 1), but not by a theorem; use von Mises-Fisher pairs"
+        )
+    if isinstance(conditional, ProjectedNormalConditional):
+        raise NotIdentifiableError(
+            "assumption 'the model contains the pair law' fails: normal noise scaled back to the sphere is close"
+            " to von Mises-Fisher but not of its form; experiments find a rotation nevertheless"
+            " (Zimmermann et al. 2021, table 1), but not by a theorem; use von Mises-Fisher pairs"
+        )
+    truth = conditional.dissimilarity
     if not (isinstance(latent_model.space, Sphere) and isinstance(truth, SphereDot) and isinstance(model, SphereDot)):
         raise NotIdentifiableError(
             "assumption 'the model contains the pair law' fails: the sphere needs von Mises-Fisher pairs and"
             f" SphereDot, got {type(truth).__name__} pairs on {type(latent_model.space).__name__} and"
             f" {type(model).__name__}; change one of them"
         )
-    learned = any(parameter.requires_grad for parameter in model.parameters())
+    if code_space is not None and code_space != latent_model.space:
+        raise NotIdentifiableError(
+            f"assumption 'codes on the sphere of the latents' fails: latents lie in {latent_model.space!r}, codes in"
+            f" {code_space!r}; use SphereOutput({latent_model.dim})"
+        )
+    learned = learned_extent or any(parameter.requires_grad for parameter in model.parameters())
     if not learned and not torch.isclose(model.concentration.double(), truth.concentration.double(), rtol=1e-6):
         raise NotIdentifiableError(
             "assumption 'the model contains the pair law' fails: on a unit sphere the concentration cannot be absorbed,"

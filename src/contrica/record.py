@@ -28,9 +28,9 @@ class Record:
     optimum : dict
         ``best`` value in expectation and its ``standard_error``, the final held-out ``loss``, and the ``gap`` of that
         loss above the best one on the same pairs; None where the latent model has no density.
-    calibration : float
+    calibration : float, optional
         Mean dissimilarity of held-out positive pairs between codes over that between latents; 1 where the codes have
-        the true scale in units of the pair noise.
+        the true scale in units of the pair noise, None where the pair law has no dissimilarity.
     factors, recovered : list of rows
         True factors and the aligned recovered ones of some held-out rows.
     mixing : dict
@@ -47,7 +47,7 @@ class Record:
     guarantee: dict[str, Any]
     information: dict[str, float | None]
     optimum: dict[str, float | None]
-    calibration: float
+    calibration: float | None
     factors: list[list[float]]
     recovered: list[list[float]]
     mixing: dict[str, Any]

@@ -27,6 +27,11 @@ class Output(nn.Module, ABC):
 
     space: Space
 
+    @property
+    def is_learned(self) -> bool:
+        """Whether radius or sides are learned, so that ``space`` is only where they start."""
+        return any(parameter.requires_grad for parameter in self.parameters())
+
     @abstractmethod
     def forward(self, raw: Float[Tensor, "batch code_dim"]) -> Float[Tensor, "batch code_dim"]:
         """Project raw codes, row by row."""
@@ -43,6 +48,10 @@ class Unbounded(Output):
         """Remember the dimension."""
         super().__init__()
         self.space: Space = Euclidean(_checks.count(dim, "dim"))
+
+    def extra_repr(self) -> str:
+        """Return the dimension."""
+        return f"{self.space.dim}"
 
     def forward(self, raw: Float[Tensor, "batch code_dim"]) -> Float[Tensor, "batch code_dim"]:
         """Return ``raw`` itself."""
@@ -76,6 +85,10 @@ class SphereOutput(Output):
         super().__init__()
         self.space: Space = Sphere(dim)
         self.log_radius = nn.Parameter(torch.zeros(())) if learnable_radius else None
+
+    def extra_repr(self) -> str:
+        """Return the dimension, and whether the radius is learned."""
+        return f"{self.space.dim}, learnable_radius={self.log_radius is not None}"
 
     def forward(self, raw: Float[Tensor, "batch code_dim"]) -> Float[Tensor, "batch code_dim"]:
         """Project each row to the sphere; NaN stays NaN."""
@@ -116,6 +129,10 @@ class BoxOutput(Output):
         self._low, self._side = box.low, box.side
         log_sides = torch.full((box.dim,), math.log(box.side))
         self.log_sides = nn.Parameter(log_sides) if learnable_sides else None
+
+    def extra_repr(self) -> str:
+        """Return the box, and whether its sides are learned."""
+        return f"{self.space!r}, learnable_sides={self.log_sides is not None}"
 
     def forward(self, raw: Float[Tensor, "batch code_dim"]) -> Float[Tensor, "batch code_dim"]:
         """Squash each coordinate into its side."""

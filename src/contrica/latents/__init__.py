@@ -20,6 +20,11 @@ from contrica.latents.marginals import (
 )
 from contrica.latents.model import LatentModel
 from contrica.latents.norm_power import NormPowerConditional
+from contrica.latents.projected import (
+    ProjectedLaplaceConditional,
+    ProjectedNormalConditional,
+    ProjectedNormalMarginal,
+)
 from contrica.latents.von_mises_fisher import VonMisesFisherConditional
 
 __all__ = [
@@ -38,6 +43,9 @@ __all__ = [
     "NormalMarginal",
     "PowerConditional",
     "PowerMarginal",
+    "ProjectedLaplaceConditional",
+    "ProjectedNormalConditional",
+    "ProjectedNormalMarginal",
     "UniformMarginal",
     "VonMisesFisherConditional",
 ]

@@ -1,9 +1,10 @@
 """How a positive is made from its anchor: the conditional p(s~|s), with exact draws.
 
-    p(s~|s) = exp(-delta(s, s~)) / Z(s),      log Z(s) = log int exp(-delta(s, u)) du  over the space
+    p(s~|s) = Q(s~)/Z(s) exp(-delta(s, s~)),      log Z(s) = log int Q(u) exp(-delta(s, u)) du  over the space
 
-delta is symmetric and vanishes on the diagonal. On a box the wall cuts the noise off, so that Z depends on s and p(s~)
-is not uniform even if p(s) is. (Matthes, Han, Shen 2023; Zimmermann et al. 2021.)
+The theory asks for a delta that is symmetric and vanishes on the diagonal, and for any positive base measure Q; most
+laws here have one, with Q = 1. On a box the wall cuts the noise off, so that Z depends on s and p(s~) is not uniform
+even if p(s) is. (Matthes, Han, Shen 2023; Zimmermann et al. 2021.)
 """
 
 import math
@@ -27,7 +28,7 @@ CHUNK = 16384
 
 
 class Conditional(ABC):
-    """p(s~|s) proportional to ``exp(-delta(s, s~))`` on a space."""
+    """p(s~|s) on a space."""
 
     space: Space
 
@@ -53,16 +54,6 @@ class Conditional(ABC):
         with torch.no_grad():
             return self._draw(self._anchors(latents), generator).to(latents)
 
-    def log_normaliser(self, latents: Float[Tensor, "*batch latent_dim"]) -> Float[Tensor, "*batch"]:
-        """Return log Z(s) in nats, float64 on the CPU, for latents of shape (..., dim).
-
-        Raises
-        ------
-        NoDensityError
-            If Z has no closed form.
-        """
-        return self._log_normaliser(self._anchors(latents))
-
     def log_density(self, latents: Tensor, positives: Tensor) -> Tensor:
         """Return log p(s~|s) in nats, float64 on the CPU, broadcast over the leading axes.
 
@@ -76,12 +67,11 @@ class Conditional(ABC):
         Raises
         ------
         NoDensityError
-            If Z has no closed form.
+            If the density has no exact value.
         """
         anchors = self._anchors(latents)
         candidates = _checks.points(positives, "positives", dim=self.space.dim).to("cpu", torch.float64)
-        log_density = -self._distance(anchors, candidates) - self._log_normaliser(anchors)
-        return torch.where(self.space.contains(candidates), log_density, -torch.inf)
+        return torch.where(self.space.contains(candidates), self._log_density(anchors, candidates), -torch.inf)
 
     def _anchors(self, latents: Tensor) -> Tensor:
         values = _checks.points(latents, "latents", dim=self.space.dim).to("cpu", torch.float64)
@@ -91,8 +81,8 @@ class Conditional(ABC):
 
     @property
     @abstractmethod
-    def dissimilarity(self) -> Dissimilarity:
-        """The delta of this conditional."""
+    def dissimilarity(self) -> Dissimilarity | None:
+        """The delta of this conditional, None where no member of `contrica.dissimilarities` is one."""
 
     @property
     @abstractmethod
@@ -104,15 +94,58 @@ class Conditional(ABC):
         """Return float64 positives for float64 latents in the space."""
 
     @abstractmethod
+    def _log_density(self, latents: Tensor, positives: Tensor) -> Tensor:
+        """Return log p(s~|s) for float64 latents and positives in the space, broadcast over the leading axes."""
+
+
+class SymmetricConditional(Conditional):
+    """p(s~|s) proportional to ``Q(s~) exp(-delta(s, s~))``, as the theory asks for."""
+
+    def log_normaliser(self, latents: Float[Tensor, "*batch latent_dim"]) -> Float[Tensor, "*batch"]:
+        """Return log Z(s) in nats, float64 on the CPU, for latents of shape (..., dim).
+
+        Raises
+        ------
+        NoDensityError
+            If Z has no closed form.
+        """
+        return self._log_normaliser(self._anchors(latents))
+
+    def log_base_measure(self, positives: Float[Tensor, "*batch latent_dim"]) -> Float[Tensor, "*batch"]:
+        """Return log Q(s~) in nats up to a constant, float64 on the CPU, for positives of shape (..., dim)."""
+        values = _checks.points(positives, "positives", dim=self.space.dim).to("cpu", torch.float64)
+        return self._log_base_measure(values)
+
+    def _log_density(self, latents: Tensor, positives: Tensor) -> Tensor:
+        weight = self._log_base_measure(positives)
+        return weight - self._distance(latents, positives) - self._log_normaliser(latents)
+
+    @property
+    @abstractmethod
+    def dissimilarity(self) -> Dissimilarity:
+        """The delta of this conditional."""
+
+    @abstractmethod
     def _distance(self, latents: Tensor, positives: Tensor) -> Tensor:
         """Return delta in float64, broadcast over the leading axes."""
+
+    @abstractmethod
+    def _log_base_measure(self, positives: Tensor) -> Tensor:
+        """Return log Q for float64 positives."""
 
     @abstractmethod
     def _log_normaliser(self, latents: Tensor) -> Tensor:
         """Return log Z for float64 latents in the space."""
 
 
-class PowerConditional(Conditional):
+class FlatConditional(SymmetricConditional):
+    """p(s~|s) proportional to ``exp(-delta(s, s~))`` alone: Q = 1."""
+
+    def _log_base_measure(self, positives: Tensor) -> Tensor:
+        return torch.zeros(positives.shape[:-1], dtype=torch.float64)
+
+
+class PowerConditional(FlatConditional):
     """Independent noise per factor, ``delta = sum_i (|s_i - s~_i|/power_scale_i)^exponent``, cut off by a box's walls.
 
     Numerics: draws are inverse-CDF draws, one uniform per factor and none rejected, exact on the faces of the box and

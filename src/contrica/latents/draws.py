@@ -18,3 +18,9 @@ def uniforms(shape: Sequence[int], generator: torch.Generator) -> Tensor:
 def normals(shape: Sequence[int], generator: torch.Generator) -> Tensor:
     """Return independent standard normals."""
     return torch.randn(tuple(shape), generator=generator, dtype=torch.float64, device=generator.device).cpu()
+
+
+def laplaces(shape: Sequence[int], generator: torch.Generator) -> Tensor:
+    """Return independent Laplace numbers of mean absolute value 1."""
+    signed = 2.0 * uniforms(shape, generator) - 1.0
+    return -torch.log1p(-signed.abs().clamp_max(1.0 - SMALLEST_UNIFORM)) * signed.sign()

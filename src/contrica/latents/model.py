@@ -19,8 +19,12 @@ from contrica.errors import DomainError, NoDensityError
 from contrica.latents.conditionals import Conditional, PowerConditional
 from contrica.latents.factor import FactorModel
 from contrica.latents.marginals import Marginal, UniformMarginal
-from contrica.latents.von_mises_fisher import VonMisesFisherConditional, log_normaliser
+from contrica.latents.projected import ProjectedNormalConditional
+from contrica.latents.von_mises_fisher import VonMisesFisherConditional
 from contrica.spaces import Space
+
+Isotropic = VonMisesFisherConditional | ProjectedNormalConditional
+"""Conditionals of the sphere whose density depends on <s, s~> alone."""
 
 
 class LatentModel:
@@ -72,13 +76,13 @@ class LatentModel:
 
     @property
     def is_exchangeable(self) -> bool:
-        """Whether p(s, s~) = p(s~, s): delta is symmetric, so whether p(s)/Z(s) is constant; on the sphere only."""
-        return isinstance(self.marginal, UniformMarginal) and isinstance(self.conditional, VonMisesFisherConditional)
+        """Whether p(s, s~) = p(s~, s): for a uniform marginal and an isotropic conditional on the sphere."""
+        return self._uniform_on_sphere is not None
 
     @property
     def has_constant_nuisances(self) -> bool:
         """Whether Z(s) and p(s~) are both constant, so that -delta is the log density ratio up to one number."""
-        return isinstance(self.marginal, UniformMarginal) and isinstance(self.conditional, VonMisesFisherConditional)
+        return self._uniform_on_sphere is not None
 
     def sample(
         self, num_pairs: int, *, generator: torch.Generator, dtype: torch.dtype = torch.float32
@@ -136,8 +140,7 @@ class LatentModel:
         """
         noise = self._uniform_on_sphere
         if noise is not None:
-            mean_delta = noise.concentration * (1.0 - noise.mean_cosine)
-            return noise.space.log_area - noise.constant_log_normaliser - mean_delta
+            return noise.space.log_area + noise.mean_log_density()
         return sum(count * self._factors[scale].mutual_information() for scale, count in self._multiplicities.items())
 
     def chi_square(self) -> float:
@@ -153,8 +156,7 @@ class LatentModel:
         """
         noise = self._uniform_on_sphere
         if noise is not None:
-            log_mean = noise.space.log_area + log_normaliser(self.dim, 2.0 * noise.concentration)
-            log_mean -= 2.0 * noise.constant_log_normaliser
+            log_mean = noise.space.log_area + noise.log_mean_density()
         else:
             log_mean = sum(
                 count * self._factors[scale].log_mean_ratio() for scale, count in self._multiplicities.items()
@@ -165,8 +167,8 @@ class LatentModel:
             return math.inf
 
     @property
-    def _uniform_on_sphere(self) -> VonMisesFisherConditional | None:
-        if isinstance(self.conditional, VonMisesFisherConditional) and isinstance(self.marginal, UniformMarginal):
+    def _uniform_on_sphere(self) -> Isotropic | None:
+        if isinstance(self.conditional, Isotropic) and isinstance(self.marginal, UniformMarginal):
             return self.conditional
         return None
 

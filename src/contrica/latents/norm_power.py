@@ -17,7 +17,7 @@ from contrica import _checks
 from contrica.dissimilarities import NormPower
 from contrica.errors import DomainError, NoDensityError
 from contrica.latents import draws
-from contrica.latents.conditionals import Conditional
+from contrica.latents.conditionals import FlatConditional
 from contrica.latents.generalised_normal import GeneralisedNormalLaw
 from contrica.latents.incomplete_gamma import incomplete_gamma
 from contrica.latents.marginals import interval, within_exponents
@@ -29,7 +29,7 @@ LEAST_ACCEPTANCE = 1e-5
 PROPOSALS_PER_ROUND = 65536
 
 
-class NormPowerConditional(Conditional):
+class NormPowerConditional(FlatConditional):
     """Noise with density proportional to ``exp(-(||s~ - s||_p / scale)^k)``.
 
     Parameters

@@ -16,7 +16,7 @@ from contrica import _checks
 from contrica.dissimilarities import SphereDot
 from contrica.errors import DomainError
 from contrica.latents import draws
-from contrica.latents.conditionals import Conditional
+from contrica.latents.conditionals import FlatConditional
 from contrica.spaces import Space, Sphere
 
 SMALLEST_BESSEL = 1e-280
@@ -29,7 +29,7 @@ LARGEST_CONCENTRATION = 1e6
 """Beyond, a step of 1/sqrt(k) = 1e-3 comes near the rounding of unit vectors in float32."""
 
 
-class VonMisesFisherConditional(Conditional):
+class VonMisesFisherConditional(FlatConditional):
     """Noise on the sphere with mean direction s; the steps have a length of about sqrt((n - 1)/concentration).
 
     Parameters
@@ -73,6 +73,14 @@ class VonMisesFisherConditional(Conditional):
     def mean_cosine(self) -> float:
         """E<s, s~> = I_{n/2}(k)/I_{n/2-1}(k), the mean resultant length."""
         return bessel_ratio(0.5 * self.space.dim - 1.0, self.concentration)
+
+    def mean_log_density(self) -> float:
+        """Return E[log p(s~|s)] over positives, in nats; the same for every anchor."""
+        return -self.concentration * (1.0 - self.mean_cosine) - self.constant_log_normaliser
+
+    def log_mean_density(self) -> float:
+        """Return log E[p(s~|s)] over positives, in nats; the same for every anchor."""
+        return log_normaliser(self.space.dim, 2.0 * self.concentration) - 2.0 * self.constant_log_normaliser
 
     def _draw(self, latents: Tensor, generator: torch.Generator) -> Tensor:
         spread = torch.empty(len(latents), dtype=torch.float64)
