@@ -53,4 +53,4 @@ class OutputError(ContricaError, OSError):
 
 
 class RecordError(ContricaError, ValueError):
-    """A record on disk is damaged, comes from another program, or was written by a newer version."""
+    """Something on disk is damaged, comes from another program, or was written by a newer version."""

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
+from contrica._atomic import HIDDEN
 from contrica.errors import OutputError, RecordError
-from contrica.report import default_folder, ensure_writable, folder, read_run, render_again, write_run
+from contrica.report import default_folder, ensure_writable, read_run, render_again, write_run
 from synthetic_records import record, run_of
 
 NAMES = {"record.json", "table.md", "index.html"}
@@ -97,7 +98,7 @@ def test_a_failed_write_leaves_the_old_run_whole(run, tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(folder.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutputError, match="No space left"):
         write_run(run_of(record(dim=2), seed=9), tmp_path, overwrite=True)
     with pytest.raises(OutputError, match="No space left"):
@@ -150,9 +151,9 @@ def test_a_writer_that_is_killed_leaves_whole_files_only(place, tmp_path):
             time.sleep(0.3 + delay)
             writer.send_signal(signal.SIGKILL)
         for out in tmp_path.iterdir():
-            if out.name.startswith(folder.HIDDEN):
+            if out.name.startswith(HIDDEN):
                 continue
-            assert {name for name in names(out) if not name.startswith(folder.HIDDEN)} == NAMES
+            assert {name for name in names(out) if not name.startswith(HIDDEN)} == NAMES
             assert read_run(out).recipe == "made-up"
             assert (out / "index.html").read_text(encoding="utf-8").endswith("</html>\n")
             seen += 1

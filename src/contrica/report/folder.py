@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from contrica._atomic import HIDDEN, make_renames_last, reason, replace_files
 from contrica.errors import OutputError, RecordError
 from contrica.report.outcome import Outcome
 from contrica.report.page import page
@@ -21,9 +22,6 @@ from contrica.report.table import table
 RECORD = "record.json"
 TABLE = "table.md"
 PAGE = "index.html"
-
-HIDDEN = ".contrica-"
-"""How unfinished files and folders begin; what a killed run left of them does not make a folder count as filled."""
 
 
 def default_folder(recipe: str, seed: int, options: Iterable[str] = ()) -> Path:
@@ -65,7 +63,7 @@ def ensure_writable(folder: Path, *, overwrite: bool = False) -> None:
     except OutputError:
         raise
     except (OSError, ValueError) as error:
-        raise OutputError(f"{folder} must be writable, and it is not ({_why(error)}); pass another --out") from error
+        raise OutputError(f"{folder} must be writable, and it is not ({reason(error)}); pass another --out") from error
 
 
 def write_run(run: RunRecord, folder: Path, *, overwrite: bool = False) -> list[Path]:
@@ -102,7 +100,7 @@ def read_run(folder: Path) -> RunRecord:
         raise RecordError(f"{path}: the record is damaged, it is no UTF-8 text; run again") from error
     except (OSError, ValueError) as error:
         raise RecordError(
-            f"{path} must be a record, and it cannot be read ({_why(error)}); pass the folder of a run"
+            f"{path} must be a record, and it cannot be read ({reason(error)}); pass the folder of a run"
         ) from error
     try:
         run = RunRecord.from_json(text)
@@ -119,62 +117,31 @@ def _rendered(run: RunRecord) -> dict[str, str]:
 
 
 def _write(folder: Path, texts: dict[str, str]) -> list[Path]:
+    contents = {name: text.encode() for name, text in texts.items()}
     try:
         if folder.exists():
-            _fill(folder, texts)
+            replace_files(folder, contents)
         else:
-            _appear(folder, texts)
+            _appear(folder, contents)
     except OSError as error:
-        raise OutputError(f"{folder} must be writable, and it is not ({_why(error)}); pass another --out") from error
+        raise OutputError(f"{folder} must be writable, and it is not ({reason(error)}); pass another --out") from error
     return [folder / name for name in texts]
 
 
-def _appear(folder: Path, texts: dict[str, str]) -> None:
+def _appear(folder: Path, contents: dict[str, bytes]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     hidden = Path(tempfile.mkdtemp(prefix=HIDDEN, dir=folder.parent))
     try:
-        for name, text in texts.items():
-            _whole(hidden / name, text)
-        _synced(hidden)
+        replace_files(hidden, contents)
         hidden.chmod(0o777 & ~_umask())
         hidden.rename(folder)
     except BaseException:
         shutil.rmtree(hidden, ignore_errors=True)
         raise
-    _synced(folder.parent)
-
-
-def _fill(folder: Path, texts: dict[str, str]) -> None:
-    with tempfile.TemporaryDirectory(prefix=HIDDEN, dir=folder) as hidden:
-        for name, text in texts.items():
-            _whole(Path(hidden) / name, text)
-        for name in texts:
-            (Path(hidden) / name).replace(folder / name)
-    _synced(folder)
-
-
-def _whole(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _synced(folder: Path) -> None:
-    """Make renames in ``folder`` last through a loss of power, where folders can be opened."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    make_renames_last(folder.parent)
 
 
 def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
-
-
-def _why(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
