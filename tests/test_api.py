@@ -13,6 +13,7 @@ PUBLIC_NAMES = [
     "BoxOutput",
     "Camera",
     "ContractError",
+    "ContrastiveICA",
     "ContricaError",
     "Conv",
     "Critic",

@@ -59,6 +59,7 @@ from contrica.evaluation import Scores, linear_r2, mcc, score
 from contrica.second_stage import estimate_num_latents, resolve_axes
 from contrica.experiment import Experiment, run
 from contrica.record import Record
+from contrica.estimator import ContrastiveICA
 
 __all__ = [
     "MLP",
@@ -71,6 +72,7 @@ __all__ = [
     "BoxOutput",
     "Camera",
     "ContractError",
+    "ContrastiveICA",
     "ContricaError",
     "Conv",
     "Critic",

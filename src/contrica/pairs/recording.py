@@ -62,7 +62,7 @@ class Recording:
             raise ShapeError(f"observations must have at least 2 rows, got {len(observations)}; pass more")
         _check_numbers(observations)
         self._observations = observations
-        self._checks_draws = _is_mapped(observations)
+        self._checks_draws = is_mapped(observations)
         if not self._checks_draws:
             step = max(1, CHECKED_AT_ONCE // math.prod(observations.shape[1:]))
             for first in range(0, self.num_rows, step):
@@ -118,7 +118,7 @@ def _refuse_nonfinite(values: Tensor, rows: Tensor) -> None:
         raise DomainError(f"observations must be finite, got NaN or infinity in row {bad}; drop or repair those rows")
 
 
-def _is_mapped(observations: Observations) -> bool:
+def is_mapped(observations: Observations) -> bool:
     """Tell whether the values lie in a file, also where ``observations`` is a view of the map."""
     base: object = observations
     while isinstance(base, np.ndarray):

@@ -1,0 +1,501 @@
+"""Factors of a recording by contrastive learning, as a scikit-learn transformer.
+
+The estimator holds no algorithm of its own: it says which rows are pairs (`contrica.pairs`), builds an encoder and a
+critic, trains them (`contrica.training`) with an eye on held-out rows, and encodes.
+(Matthes, Han, Shen 2023, arXiv 2311.04774.)
+"""
+
+import copy
+import dataclasses
+import math
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from torch import nn
+
+from contrica import _checks
+from contrica.dissimilarities import SphereDot
+from contrica.errors import DomainError
+from contrica.estimator.fitting import VALUES, Curve, OnStep, fit_parts, mean_loss
+from contrica.estimator.holding_out import held_out
+from contrica.estimator.labels import Labels
+from contrica.estimator.observations import blocks, refuse_nonfinite, same_shape
+from contrica.estimator.parts import (
+    EncoderFactory,
+    critic_of,
+    device_of,
+    dissimilarity_of,
+    dtype_of,
+    encoder_of,
+    loss_of,
+)
+from contrica.estimator.row_order import RowOrder
+from contrica.estimator.scaling import Scaling
+from contrica.estimator.sources import DrawnRows, PairRules, Rows, kind_of
+from contrica.estimator.streams import RandomState, Streams, lent_to_torch
+from contrica.losses import InfoNCE, Loss
+from contrica.pairs import PairBatch
+from contrica.pairs.label_space import Periods
+from contrica.pairs.recording import is_mapped
+from contrica.pairs.row_draws import random_subset
+from contrica.pairs.temporal import Lags
+from contrica.pairs.timeline import Separation
+from contrica.training import StepRecord, TrainingOptions
+
+Array = npt.NDArray[Any]
+
+SCALING_ROWS = 65_536
+"""Rows on which the units of the columns are measured, drawn at random where there are more."""
+
+START_ROWS = 4096
+"""Rows from which the encoder's whitening starts."""
+
+WILD = 10.0
+"""Values further than so many spreads from the median do not stretch the whitening from which the encoder starts."""
+
+HELD_OUT_BATCHES = 4
+"""Batches of held-out pairs on which the loss is taken during training."""
+
+SCORED_BATCHES = 8
+"""Batches that a score is the mean of."""
+
+SCORED_CANDIDATES = 1024
+"""Candidates among which the positive is looked for in a score, so that a score is at most the logarithm of this."""
+
+
+class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Recover the factors behind a recording from pairs of its rows, with scikit-learn's interface.
+
+    What makes a pair says what a factor is: the encoder finds what pairs have in common, and the axes along which
+    they differ. Pairs are given (``X_pos``), or are rows with near labels (``y``), or rows a lag apart in time.
+
+    Parameters
+    ----------
+    n_components : int, default 2
+        Number of codes.
+    loss : str or Loss, default "infonce"
+        "infonce", "nce", "scl", "nwj", or a `Loss`.
+    dissimilarity : str or Dissimilarity, default "laplace"
+        How the factors of a pair differ. "laplace" (mostly little, at times much) and "generalised_normal" (all
+        alike, exponent 3) identify the axes; "normal", "correlated_normal" and "sphere" (unit codes) identify the
+        codes up to a linear map. Or a dissimilarity made for as many codes, which is copied.
+    encoder : str, torch module or callable, default "auto"
+        "mlp" for rows of numbers, "conv" for images of shape (channels, size, size), "auto" for whichever fits. A
+        module is copied and trained from the parameters that it has. A callable is called as ``encoder(columns,
+        n_components, generator=generator)``, for images with their shape in place of ``columns``, and returns a
+        module: `MLP` itself is one.
+    widths : sequence of int, optional
+        Units of the hidden layers of a named encoder; its own default if not given.
+    offsets : bool, default True
+        Learn the critic's offsets, without which uneven marginals of the factors bend the codes.
+    standardise : bool, default True
+        Give columns to the encoder in units of their quartiles, around their median. Images are left to the encoder.
+    pairs : "auto", "given", "labels" or "time", default "auto"
+        What makes a pair: ``X_pos`` where there is one, else ``y`` where there is one, else time. "time" makes
+        nothing of ``y``, which pipelines hand on for the steps that follow.
+    lags : int, range, or mapping of int to float, default 1
+        Pairs by time are so many rows apart, see `TemporalPairs`.
+    max_gap : float, optional
+        In units of ``times``: a longer step starts a new trial. 1.5 times the median step if not given. Of no effect
+        without ``times``.
+    exclude_within : int or "trial", optional
+        Pairs by time so near are no negatives of each other, see `TemporalPairs`; with given pairs, "trial" is a
+        group.
+    label_kinds : str or sequence of str, default "auto"
+        "continuous" or "discrete", for all columns of ``y`` or one each; "auto" takes floating columns for
+        continuous and all others for discrete.
+    bandwidth : float or sequence of floats, optional
+        Continuous labels of a pair differ by no more than this, in their units; one for all or one per label. Their
+        spread times rows^(-1 / (labels + 4)) if not given.
+    num_neighbours : int, optional
+        Pairs by labels are the so many nearest rows instead; the bandwidth is then the unit of each label.
+    periods : float or sequence of (float or None), optional
+        Of continuous labels, 360 or 2 pi for angles.
+    balanced : bool, default False
+        Draw anchors evenly from the classes of discrete labels.
+    apart : int or "trial", default 0
+        Pairs by labels are more than so many rows of a trial apart, see `LabelledPairs`.
+    steps : int, default 2000
+        Updates, unless training ends earlier.
+    batch_size : int, default 512
+        Pairs per update; the number of rows if that is smaller.
+    learning_rate : float, default 4e-3
+        Peak of the rate.
+    optimizer : "adamw" or "soap", default "adamw"
+    validation_fraction : float, default 0.1
+        Share of the rows that training does not see: whole groups where there are five or more, blocks of time
+        otherwise. Nothing is held out if that would be fewer than 50 rows, or if 0.
+    patience : int or None, default 10
+        The held-out loss is taken after every fortieth of the steps; so many values in a row without a better one end
+        the training. None never ends it. The best parameters are kept either way.
+    device : str or torch.device, default "auto"
+        "auto" is a CUDA device where there is one.
+    verbose : bool, default False
+        Write a line on the error stream after every fortieth of the steps.
+    on_step : callable, optional
+        Called with the `StepRecord` of each update.
+    random_state : int, RandomState or None, default None
+        The same int gives bit-equal codes on one machine with one number of threads.
+
+    Attributes
+    ----------
+    encoder_ : torch module
+        From scaled observations to codes, in evaluation mode.
+    critic_ : Critic
+    codes_ : array of shape (rows, n_components)
+        The codes of the rows of fit, as `transform` returns them.
+    n_iter_ : int
+        Updates that were made.
+    best_iter_ : int
+        The update whose parameters were kept.
+    loss_curve_ : list of float
+        The loss in nats at each update.
+    validation_curve_ : list of (int, float)
+        Updates after which the held-out loss was taken, and its value; empty where nothing was held out.
+    pair_kind_ : str
+        What made the pairs: "given", "labels" or "time".
+    bandwidth_ : list of float or None
+        In use for continuous labels.
+    scaling_ : Scaling
+        The units in which the encoder sees the columns.
+    n_features_in_, feature_names_in_
+        As everywhere in scikit-learn.
+
+    Notes
+    -----
+    Rows with NaN or infinity are refused, and named. Columns that are constant contribute nothing. Duplicated rows
+    are kept as they are. A lag as long as the longest trial is refused, and shorter trials are left out. Labels with
+    a single value are refused, for they make any two rows a pair.
+
+    Training computes in float32, whatever X is; codes of float32 rows are float32, all others float64. An X that is
+    mapped into memory is read row by row as it is drawn, and block by block as it is encoded.
+
+    Examples
+    --------
+    >>> turns = np.linspace(0.0, 60.0, 1200)
+    >>> recording = np.stack([np.sin(turns), np.cos(turns), np.sin(2.0 * turns)], axis=1)
+    >>> model = ContrastiveICA(2, lags=range(1, 6), steps=20, random_state=0).fit(recording)
+    >>> model.transform(recording).shape
+    (1200, 2)
+    """
+
+    def __init__(
+        self,
+        n_components: int = 2,
+        *,
+        loss: str | Loss = "infonce",
+        dissimilarity: str | nn.Module | Callable[..., Any] = "laplace",
+        encoder: str | nn.Module | EncoderFactory = "auto",
+        widths: Sequence[int] | None = None,
+        offsets: bool = True,
+        standardise: bool = True,
+        pairs: Literal["auto", "given", "labels", "time"] = "auto",
+        lags: Lags = 1,
+        max_gap: float | None = None,
+        exclude_within: Separation | None = None,
+        label_kinds: str | Sequence[str] = "auto",
+        bandwidth: float | Sequence[float] | None = None,
+        num_neighbours: int | None = None,
+        periods: Periods | None = None,
+        balanced: bool = False,
+        apart: Separation = 0,
+        steps: int = 2000,
+        batch_size: int = 512,
+        learning_rate: float = 4e-3,
+        optimizer: Literal["adamw", "soap"] = "adamw",
+        validation_fraction: float = 0.1,
+        patience: int | None = 10,
+        device: str | torch.device = "auto",
+        verbose: bool = False,
+        on_step: OnStep | None = None,
+        random_state: RandomState = None,
+    ) -> None:
+        self.n_components = n_components
+        self.loss = loss
+        self.dissimilarity = dissimilarity
+        self.encoder = encoder
+        self.widths = widths
+        self.offsets = offsets
+        self.standardise = standardise
+        self.pairs = pairs
+        self.lags = lags
+        self.max_gap = max_gap
+        self.exclude_within = exclude_within
+        self.label_kinds = label_kinds
+        self.bandwidth = bandwidth
+        self.num_neighbours = num_neighbours
+        self.periods = periods
+        self.balanced = balanced
+        self.apart = apart
+        self.steps = steps
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.optimizer = optimizer
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.device = device
+        self.verbose = verbose
+        self.on_step = on_step
+        self.random_state = random_state
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        X_pos: Any = None,
+        groups: npt.ArrayLike | None = None,
+        times: npt.ArrayLike | None = None,
+    ) -> Self:
+        """Train on pairs of the rows of X.
+
+        Parameters
+        ----------
+        X : array of shape (rows, columns) or (rows, channels, size, size)
+            Observations, in order of time unless ``times`` says otherwise.
+        y : array of shape (rows,) or (rows, labels), or a table, optional
+            Labels: rows whose labels are near or equal are pairs.
+        X_pos : array of the shape of X, optional
+            Row i of X and row i of X_pos are a pair.
+        groups : array of shape (rows,), optional
+            Which trial, session or animal a row belongs to. No pair by time leaves its group, and whole groups are
+            held out.
+        times : array of shape (rows,), numbers or dates, optional
+            When a row was taken: rows are sorted by it within their group, and no pair by time spans a gap.
+
+        Returns
+        -------
+        ContrastiveICA
+            Itself, fitted.
+
+        Raises
+        ------
+        ShapeError, DtypeError, DomainError
+            If the arguments do not describe the same rows, X is not finite, or they leave no pairs.
+        NonFiniteError
+            If training meets a loss that is not finite; the message says at which step.
+        KeyboardInterrupt
+            After the best parameters so far were put in place: the estimator is fitted, and may be used.
+        """
+        observations = self._read(X, reset=True)
+        codes = _checks.count(self.n_components, "n_components")
+        streams = Streams.of(self.random_state)
+        device, loss = device_of(self.device), loss_of(self.loss)
+        dissimilarity = dissimilarity_of(self.dissimilarity, codes)
+        options = TrainingOptions(
+            steps=self.steps, batch_size=self.batch_size, learning_rate=self.learning_rate, optimizer=self.optimizer
+        )
+        if self.patience is not None:
+            _checks.count(self.patience, "patience")
+        if not 0.0 <= _checks.finite(self.validation_fraction, "validation_fraction") < 1.0:
+            raise DomainError(
+                f"validation_fraction must lie in [0, 1), got {self.validation_fraction}; pass a share such as 0.1"
+            )
+        self.pair_kind_ = kind_of(self.pairs, X_pos is not None, y is not None)
+        rows = self._rows(observations, y, X_pos, groups, times)
+        self._rules = self._rules_for(rows.labels)
+        self.bandwidth_ = self._rules.bandwidth
+        self._dtype = dtype_of(self.encoder)
+        self._seed = streams.seed
+        self.observation_shape_ = observations.shape[1:]
+        start = self._start(observations, rows.order, streams.named("start"))
+        source, batches = self._split(rows, options.batch_size, streams.named("held-out"))
+        generator = streams.named("init")
+        with lent_to_torch(streams.named("torch")):
+            self.encoder_ = encoder_of(
+                self.encoder,
+                start,
+                codes,
+                widths=self.widths,
+                on_sphere=isinstance(dissimilarity, SphereDot),
+                generator=generator,
+            ).to(device)
+            self.critic_ = critic_of(dissimilarity, loss, start, offsets=self.offsets, generator=generator).to(device)
+            curve = fit_parts(
+                self.encoder_,
+                self.critic_,
+                loss,
+                source,
+                held_out=[batch.to(device) for batch in batches],
+                options=dataclasses.replace(options, batch_size=min(options.batch_size, source.num_rows)),
+                patience=self.patience,
+                generator=streams.named("pairs"),
+                on_step=self._see,
+            )
+        self._finish(observations, curve)
+        return self
+
+    def transform(self, X: Any) -> Array:
+        """Return the codes of the rows of X, of shape (rows, n_components).
+
+        Rows are read and encoded block by block, so X may be larger than memory if it is mapped into it. float32
+        rows have float32 codes, all others float64.
+
+        Raises
+        ------
+        NotFittedError
+            If fit has not been called.
+        ShapeError, DomainError
+            If rows have another shape than in fit, or are not finite.
+        """
+        check_is_fitted(self)
+        return self._codes(self._read(X, reset=False))
+
+    def score(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        X_pos: Any = None,
+        groups: npt.ArrayLike | None = None,
+        times: npt.ArrayLike | None = None,
+    ) -> float:
+        """Return how many nats of information about x~ the critic finds in x, on pairs of these rows.
+
+        It is log K minus the mean cost of picking the positive among K candidates, InfoNCE's lower bound on the
+        mutual information of a pair, whatever loss was trained with. 0 is chance, less than 0 is worse than chance,
+        and log K, K being 1024 or the number of rows if that is smaller, is the largest that it can be. Scores
+        compare between settings on the same rows and pairs, not between different lags or bandwidths.
+
+        Parameters
+        ----------
+        X, y, X_pos, groups, times
+            As in fit, of rows that fit has not seen: pairs are formed as they were in fit.
+
+        Raises
+        ------
+        NotFittedError
+            If fit has not been called.
+        ShapeError, DtypeError, DomainError
+            As fit, or if what made the pairs in fit is missing here.
+        """
+        check_is_fitted(self)
+        rows = self._rows(self._read(X, reset=False), y, X_pos, groups, times)
+        source = self._source(rows, rows.order)
+        size = min(SCORED_CANDIDATES, source.num_rows)
+        generator = Streams(self._seed).named("score")
+        device = next((parameter.device for parameter in self.encoder_.parameters()), torch.device("cpu"))
+        batches = [source.draw(size, generator=generator).to(device) for _ in range(SCORED_BATCHES)]
+        return math.log(size) - mean_loss(self.encoder_, self.critic_, InfoNCE(), batches)
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.codes_.shape[1])
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def _read(self, X: Any, *, reset: bool, name: str = "X") -> Array:
+        """Return X as an array of numbers, not copied where it is one; in memory it is finite."""
+        settings: dict[str, Any] = {"accept_sparse": False, "ensure_all_finite": False, "allow_nd": True}
+        if name == "X":
+            settings["ensure_min_samples"] = 2 if reset else 1
+            observations: Array = validate_data(self, X, reset=reset, **settings)
+        else:
+            observations = check_array(X, input_name=name, **settings)
+        if not reset:
+            same_shape(observations, self.observation_shape_, name)
+        if observations.dtype.kind == "f" and observations.dtype.itemsize > np.dtype(np.float64).itemsize:
+            observations = observations.astype(np.float64)
+        if not is_mapped(observations):
+            for block in blocks(observations):
+                refuse_nonfinite(observations[block], name, first_row=block.start)
+        return observations
+
+    def _rows(self, observations: Array, y: Any, X_pos: Any, groups: Any, times: Any) -> Rows:
+        num_rows = len(observations)
+        order = RowOrder.of(num_rows, groups, times, self.max_gap)
+        missing = {"given": X_pos is None, "labels": y is None, "time": False}
+        if missing[self.pair_kind_]:
+            needed = "X_pos" if self.pair_kind_ == "given" else "y"
+            raise DomainError(f"pairs are formed from {needed}, as they were in fit, but there is none; pass it")
+        labels = Labels.of(y, num_rows, self.label_kinds) if self.pair_kind_ == "labels" else None
+        if self.pair_kind_ != "given":
+            return Rows(observations, observations, order, labels)
+        self.observation_shape_ = observations.shape[1:]
+        positives = self._read(X_pos, reset=False, name="X_pos")
+        _checks.same_rows(torch.empty(num_rows), torch.empty(len(positives)), "X", "X_pos")
+        return Rows(observations, positives, order, None)
+
+    def _rules_for(self, labels: Labels | None) -> PairRules:
+        bandwidth = self.bandwidth
+        if bandwidth is None and labels is not None:
+            bandwidth = labels.bandwidth(self.periods)
+        return PairRules(
+            kind=self.pair_kind_,
+            lags=self.lags,
+            exclude_within=self.exclude_within,
+            bandwidth=bandwidth,
+            num_neighbours=self.num_neighbours,
+            periods=self.periods,
+            balanced=self.balanced,
+            apart=self.apart,
+        )
+
+    def _start(self, observations: Array, order: RowOrder, generator: torch.Generator) -> torch.Tensor:
+        """Measure the units of the columns, and return the rows from which the encoder starts, in these units."""
+        drawn = random_subset(len(observations), min(len(observations), SCALING_ROWS), generator).numpy()
+        sample = observations[np.sort(drawn)]
+        refuse_nonfinite(sample, "X")
+        self.scaling_ = Scaling.of(sample) if self.standardise else Scaling(None, None)
+        kept = random_subset(len(sample), min(len(sample), START_ROWS), generator).numpy()
+        scaled = self.scaling_(sample[kept])
+        if self.scaling_.centre is not None:
+            scaled = scaled.clip(-WILD, WILD)
+        return torch.from_numpy(scaled).to(self._dtype)
+
+    def _split(self, rows: Rows, batch_size: int, generator: torch.Generator) -> tuple[DrawnRows, list[PairBatch]]:
+        """Return a source of the rows to train on, and batches of those that are held out.
+
+        Where what is held out or what remains leaves no pairs, nothing is held out.
+        """
+        order = rows.order
+        held = held_out(order, self.validation_fraction, longest_lag=self._rules.longest_lag, generator=generator)
+        if held is not None:
+            try:
+                source, rest = (self._source(rows, order.part(chosen)) for chosen in (~held, held))
+                size = min(batch_size, rest.num_rows)
+                return source, [rest.draw(size, generator=generator) for _ in range(HELD_OUT_BATCHES)]
+            except DomainError:
+                pass
+        return self._source(rows, order), []
+
+    def _source(self, rows: Rows, order: RowOrder) -> DrawnRows:
+        places = self._rules.over(order, rows.labels)
+        return DrawnRows(places, rows, order, scaling=self.scaling_, dtype=self._dtype)
+
+    def _see(self, record: StepRecord) -> None:
+        if self.on_step is not None:
+            self.on_step(record)
+        if self.verbose and record.step % max(1, self.steps // VALUES) == 0:
+            sys.stderr.write(f"step {record.step} of {self.steps}: loss {record.loss:.4f} nats\n")
+
+    def _finish(self, observations: Array, curve: Curve) -> None:
+        self.n_iter_, self.best_iter_ = len(curve.losses), curve.best_step
+        self.loss_curve_, self.validation_curve_ = curve.losses, curve.held_out
+        self.codes_ = self._codes(observations)
+        if curve.interruption is not None:
+            raise curve.interruption
+
+    @torch.no_grad()
+    def _codes(self, observations: Array) -> Array:
+        small = observations.dtype.kind == "f" and observations.dtype.itemsize <= np.dtype(np.float32).itemsize
+        # In float64 the code of a row does not depend on the rows beside it by more than float64's rounding.
+        encoder = self.encoder_ if small else copy.deepcopy(self.encoder_).double()
+        dtype = self._dtype if small else torch.float64
+        device = next((parameter.device for parameter in encoder.parameters()), torch.device("cpu"))
+        codes = np.empty((len(observations), self.n_components), np.float32 if small else np.float64)
+        for block in blocks(observations):
+            values = observations[block]
+            refuse_nonfinite(values, "X", first_row=block.start)
+            codes[block] = encoder(torch.from_numpy(self.scaling_(values)).to(device, dtype)).cpu().numpy()
+        return codes

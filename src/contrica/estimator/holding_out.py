@@ -1,0 +1,61 @@
+"""Which rows are left out of training to see when it goes too far: whole groups, or blocks of time.
+
+Rows that follow each other are nearly copies, so rows held out one by one would be known from their neighbours.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from contrica.estimator.row_order import RowOrder
+
+LEAST_GROUPS = 5
+"""From so many groups on whole ones are held out, otherwise blocks: of three groups, one is too much to miss."""
+
+MOST_BLOCKS = 5
+"""Blocks lie one in each of so many equal stretches of the recording."""
+
+LEAST_ROWS = 50
+"""With fewer rows held out their loss would say more of these rows than of the encoder."""
+
+LAGS_PER_BLOCK = 4
+"""A block has at least so many times the longest lag in rows, so that most of its rows have their positive in it."""
+
+
+def held_out(
+    order: RowOrder, fraction: float, *, longest_lag: int, generator: torch.Generator
+) -> npt.NDArray[np.bool_] | None:
+    """Return which places of ``order`` are held out, or None where there are too few rows to do so.
+
+    Parameters
+    ----------
+    order : RowOrder
+        Places in order of time.
+    fraction : float
+        Share of the rows that are wanted.
+    longest_lag : int
+        In rows, 0 where time does not make the pairs.
+    generator : torch.Generator
+        Says which groups, or where in each stretch the block lies.
+    """
+    num_rows = len(order.rows)
+    wanted = round(fraction * num_rows)
+    if wanted < LEAST_ROWS:
+        return None
+    counts = np.bincount(order.groups)
+    if len(counts) >= LEAST_GROUPS:
+        shuffled = torch.randperm(len(counts), generator=generator).numpy()
+        enough = int(np.searchsorted(np.cumsum(counts[shuffled]), wanted)) + 1
+        return np.isin(order.groups, shuffled[: min(enough, len(counts) - 1)])
+    blocks = min(MOST_BLOCKS, wanted // max(1, LAGS_PER_BLOCK * longest_lag))
+    if blocks == 0:
+        return None
+    chosen = np.zeros(num_rows, np.bool_)
+    edges = np.linspace(0, num_rows, blocks + 1).astype(np.int64)
+    size = wanted // blocks
+    for start, end in pairwise(edges):
+        first = int(start) + int(torch.randint(int(end - start) - size + 1, (), generator=generator))
+        chosen[first : first + size] = True
+    return chosen

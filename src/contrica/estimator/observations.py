@@ -1,0 +1,49 @@
+"""Rows of X as they come in: checked for what cannot be computed with, read block by block.
+
+A file that is mapped into memory is never read as a whole: its rows are looked at when they are drawn or encoded.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from contrica.errors import DomainError, ShapeError
+
+VALUES_AT_ONCE = 1 << 22
+"""Values that are converted and encoded together: some tens of megabytes with what the encoder adds."""
+
+MOST_ROWS_AT_ONCE = 8192
+"""Rows that are encoded together at most."""
+
+NAMED_ROWS = 5
+"""So many rows are named where some are not finite."""
+
+
+def blocks(observations: npt.NDArray[Any]) -> Iterator[slice]:
+    """Yield slices of rows that fit into memory together, in order."""
+    row = max(1, math.prod(observations.shape[1:]))
+    step = max(1, min(MOST_ROWS_AT_ONCE, VALUES_AT_ONCE // row))
+    for first in range(0, len(observations), step):
+        yield slice(first, min(first + step, len(observations)))
+
+
+def refuse_nonfinite(values: npt.NDArray[Any], name: str, *, first_row: int = 0) -> None:
+    """Raise DomainError that names the rows of ``values`` in which a number is NaN or infinite, if there are some."""
+    if values.dtype.kind != "f" or bool(np.isfinite(values).all()):
+        return
+    bad = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(1)) + first_row
+    named = ", ".join(map(str, bad[:NAMED_ROWS])) + (", ..." if len(bad) > NAMED_ROWS else "")
+    raise DomainError(
+        f"{name} must be finite, got NaN or infinity in {len(bad)} of the rows looked at, {named}; drop or repair them"
+    )
+
+
+def same_shape(observations: npt.NDArray[Any], shape: tuple[int, ...], name: str) -> None:
+    """Raise ShapeError unless each row has ``shape``."""
+    if observations.shape[1:] != shape:
+        raise ShapeError(
+            f"each row of {name} must have shape {shape} as in fit, got {observations.shape[1:]}; pass the same columns"
+        )
