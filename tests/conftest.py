@@ -1,12 +1,16 @@
 """What holds in every test: annotated shapes are checked, and hypothesis draws the same examples each time."""
 
 import os
+import tempfile
 
 from hypothesis import settings
 
 import shapes
 
 shapes.install("contrica")
+
+# No test reads or fills the cache of whoever runs it; test_cache.py and test_cli.py have folders of their own.
+os.environ["CONTRICA_CACHE"] = os.path.join(tempfile.gettempdir(), f"contrica-tests-{os.getpid()}")
 
 settings.register_profile("house", derandomize=True, deadline=None, max_examples=30, database=None)
 settings.register_profile("explore", parent=settings.get_profile("house"), derandomize=False, max_examples=1000)

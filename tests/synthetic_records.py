@@ -71,7 +71,7 @@ def run_of(*records, **settings):
         "title": "A made-up run",
         "summary": "Nothing was trained.",
         "options": {},
-        "seed": 0,
+        "seeds": (0,),
         "steps": None,
         "jobs": None,
         "date": "2026-01-02T03:04:05+00:00",

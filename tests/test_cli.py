@@ -25,7 +25,7 @@ CONTRICA = [sys.executable, "-c", "import sys; from contrica.cli import main; sy
 
 
 @pytest.fixture
-def trained(monkeypatch, tmp_path):
+def trained(monkeypatch, tmp_path, tmp_path_factory):
     """Replace training by a made-up record, and work in an empty folder; the list says what would have been trained."""
     experiments = []
 
@@ -37,6 +37,7 @@ def trained(monkeypatch, tmp_path):
 
     monkeypatch.setattr(running, "run", run)
     monkeypatch.setattr(cli, "default_jobs", lambda count: 1)
+    monkeypatch.setenv("CONTRICA_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.chdir(tmp_path)
     return experiments
 
@@ -88,7 +89,7 @@ def test_a_run_leaves_three_files_in_a_folder_of_its_own(capsys, trained, tmp_pa
     folder = tmp_path / "runs" / "photo-china-seed4"
     assert names(folder) == NAMES
     run = read_run(folder)
-    assert (run.seed, run.steps, run.options) == (4, 3, {"image": "china.jpg"})
+    assert (run.seeds, run.steps, run.options) == ((4,), 3, {"image": "china.jpg"})
     assert "index.html" in capsys.readouterr().out
     (experiment,) = trained
     assert (experiment.seed, experiment.training.steps, experiment.mixing.image) == (4, 3, "china.jpg")
@@ -97,11 +98,21 @@ def test_a_run_leaves_three_files_in_a_folder_of_its_own(capsys, trained, tmp_pa
 def test_the_recorded_command_repeats_the_run(capsys, trained, tmp_path):
     assert cli.main(["run", "photo", "--seed", "2", "--steps", "3", "--out", "first"]) == 0
     first = read_run(tmp_path / "first")
-    assert cli.main([*shlex.split(first.command)[1:], "--out", "second"]) == 0
+    assert cli.main([*shlex.split(first.command)[1:], "--no-cache", "--out", "second"]) == 0
     second = read_run(tmp_path / "second")
     assert [made.to_dict() for made in second.records] == [made.to_dict() for made in first.records]
     assert second.command == first.command
     assert trained[0].describe() == trained[1].describe()
+
+
+def test_several_seeds_run_each_experiment_each_and_what_is_finished_is_not_run_again(capsys, trained, tmp_path):
+    assert cli.main(["run", "photo", "--steps", "1", "--seeds", "0-2"]) == 0
+    assert "finished before" not in capsys.readouterr().out
+    assert [experiment.seed for experiment in trained] == [0, 1, 2]
+    assert read_run(tmp_path / "runs" / "photo-seed0-2").seeds == (0, 1, 2)
+    assert cli.main(["run", "photo", "--steps", "1", "--seeds", "1,3"]) == 0
+    assert "1 of 2 experiments were finished before" in capsys.readouterr().out
+    assert [experiment.seed for experiment in trained] == [0, 1, 2, 3]
 
 
 def test_json_is_one_object_and_nothing_else(capsys, trained):
@@ -142,8 +153,11 @@ def test_progress_is_shown_on_a_terminal(monkeypatch, trained):
         (["show", "nothing"], "choose one of"),
         (["run"], "RECIPE"),
         (["run", "photo", "--sede", "1"], "--sede"),
-        (["run", "photo", "--seed", "x"], "--seed"),
-        (["run", "photo", "--seed", "-1"], "seed must be at least 0"),
+        (["run", "photo", "--seed", "x"], "seeds must be whole numbers"),
+        (["run", "photo", "--seed", "-1"], "seeds must be whole numbers"),
+        (["run", "photo", "--seed", "2-0"], "seeds must go up"),
+        (["run", "photo", "--backend", "slurm"], "backend must be one of processes, dask, ray"),
+        (["run", "photo", "--address", "tcp://here:1"], "needs backend dask or ray"),
         (["run", "photo", "--steps", "0"], "steps must be at least 1"),
         (["run", "photo", "--jobs", "0"], "jobs must be at least 1"),
         (["run", "first-look", "--image", "china.jpg"], "no option --image"),

@@ -23,9 +23,19 @@ from rich.table import Table
 from contrica import _checks
 from contrica.errors import ContricaError
 from contrica.experiment import Experiment
-from contrica.recipes import RECIPES, default_jobs, recipe, run_all
+from contrica.recipes import RECIPES, RecordCache, default_cache_folder, default_jobs, recipe, run_all
 from contrica.recipes.running import OnStep
-from contrica.report import RunRecord, default_folder, ensure_writable, read_run, render_again, verdict, write_run
+from contrica.recipes.workers import checked_backend
+from contrica.report import (
+    RunRecord,
+    default_folder,
+    ensure_writable,
+    read_run,
+    render_again,
+    seeds_of,
+    verdict,
+    write_run,
+)
 from contrica.report.numbers import below_one, fixed
 from contrica.report.outcome import Outcome
 from contrica.training import StepRecord
@@ -158,33 +168,53 @@ def show(name: RecipeName, *, as_json: AsJson = False) -> None:
         "contrica run first-look",
         "contrica run photo --seed 1 --out results/photo",
         "contrica run photo --image china.jpg --json",
+        "contrica run photo --seeds 0-2",
         "contrica run first-look --steps 100 --jobs 1 --out results/quick --overwrite",
     )
 )
 def run(
     name: RecipeName,
     *,
-    seed: Annotated[int, typer.Option(help="Decides every random number.")] = 0,
+    seed: Annotated[
+        str, typer.Option("--seed", "--seeds", help="Decides every random number; several as 0,1,2 or 0-2.")
+    ] = "0",
     steps: Annotated[
         int | None, typer.Option(help="Updates per experiment, instead of the recipe's own number.")
     ] = None,
     image: Annotated[str | None, typer.Option(help="The picture, for recipes that photograph one.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results; runs/RECIPE-seedN if not given.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that is in the folder.")] = False,
-    jobs: Annotated[int | None, typer.Option(help="Processes side by side; one per core if not given.")] = None,
+    jobs: Annotated[int | None, typer.Option(help="Experiments side by side; one per core if not given.")] = None,
+    backend: Annotated[str, typer.Option(help="What carries them: processes, dask or ray.")] = "processes",
+    address: Annotated[
+        str | None, typer.Option(help="Of the scheduler of a Dask or Ray cluster; none starts one on this machine.")
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Folder of finished experiments; CONTRICA_CACHE or the user's cache folder if not given."),
+    ] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Run all anew, and keep nothing for later.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a recipe and leave a folder with record.json, table.md and index.html."""
+    """Run a recipe and leave a folder with record.json, table.md and index.html.
+
+    Each finished experiment is kept in the cache, so a run that was stopped resumes where it was.
+    """
     found = recipe(name)
     asked = {} if image is None else {"image": image}
     options = found.with_defaults(asked)
-    experiments = found.build(seed=seed, steps=steps, options=options)
+    seeds = seeds_of(seed)
+    experiments = [made for one in seeds for made in found.build(seed=one, steps=steps, options=options)]
     processes = default_jobs(len(experiments)) if jobs is None else _checks.count(jobs, "jobs")
-    folder = default_folder(found.name, seed, asked.values()) if out is None else out
+    carrier = checked_backend(backend, address)
+    folder = default_folder(found.name, seeds, asked.values()) if out is None else out
     ensure_writable(folder, overwrite=overwrite)
+    kept = None if no_cache else RecordCache(cache or default_cache_folder(), say=_aside)
     records = {}
     with _progress(experiments, processes, quiet=as_json) as (on_step, on_done):
-        for number, record in run_all(experiments, jobs=processes, on_step=on_step):
+        for number, record in run_all(
+            experiments, jobs=processes, on_step=on_step, cache=kept, backend=carrier, address=address
+        ):
             records[number] = record
             on_done(number)
     finished = RunRecord(
@@ -192,7 +222,7 @@ def run(
         title=found.title,
         summary=found.summary,
         options=options,
-        seed=seed,
+        seeds=seeds,
         steps=steps,
         jobs=jobs,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -200,6 +230,11 @@ def run(
     )
     paths = write_run(finished, folder, overwrite=overwrite)
     _tell(finished, folder, paths, as_json=as_json)
+    if kept is not None and kept.num_found and not as_json:
+        _print(
+            f"{kept.num_found} of {len(experiments)} experiments were finished before and taken from {kept.folder};"
+            " --no-cache runs them anew."
+        )
 
 
 @app.command(
@@ -248,7 +283,7 @@ def _summary(finished: RunRecord, outcomes: Sequence[Outcome], folder: Path, pat
                 **parts,
             }
         )
-    head = {name: whole[name] for name in ("recipe", "options", "seed", "steps", "command", "date")}
+    head = {name: whole[name] for name in ("recipe", "options", "seeds", "steps", "command", "date")}
     return {**head, "folder": str(folder), "files": [path.name for path in paths], "runs": runs}
 
 
@@ -265,16 +300,22 @@ def _progress(experiments: Sequence[Experiment], jobs: int, *, quiet: bool) -> I
         total = sum(experiment.training.steps for experiment in experiments) if one_by_one else len(experiments)
         label = "steps" if one_by_one else "experiments"
         task = bar.add_task(label, total=total, loss="")
+        done: set[int] = set()
 
         def on_step(number: int, step: StepRecord) -> None:
             place = f"{experiments[number].name} ({number + 1} of {len(experiments)})"
             bar.update(task, advance=1, description=place, loss=f"loss {step.loss:.3f}")
 
         def on_done(number: int) -> None:
-            if not one_by_one:
-                bar.update(task, advance=1)
+            done.add(number)
+            finished = sum(experiments[one].training.steps for one in done) if one_by_one else len(done)
+            bar.update(task, completed=finished)
 
         yield on_step, on_done
+
+
+def _aside(sentence: str) -> None:
+    typer.echo(f"contrica: {sentence}", err=True)
 
 
 def _print(*parts: RenderableType) -> None:

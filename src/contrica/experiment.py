@@ -9,7 +9,8 @@ import dataclasses
 import math
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -192,7 +193,7 @@ def run(experiment: Experiment, *, on_step: Callable[[StepRecord], None] | None 
     best = _mean_oracle_loss(experiment, [(latents, positives) for _, latents, positives in held_out])
     curve: list[dict[str, float | None]] = []
     every = max(1, options.steps // CURVE_POINTS)
-    started, paused = time.perf_counter(), 0.0
+    watch = _Stopwatch()
     stream, turning, cells = experiment.stream("pairs"), experiment.stream("turns"), experiment.neighbourhoods
     neighbours = None
     if cells is not None:
@@ -206,11 +207,10 @@ def run(experiment: Experiment, *, on_step: Callable[[StepRecord], None] | None 
         if on_step is not None:
             on_step(record)
         if record.step == 1 or record.step % every == 0 or record.step == options.steps:
-            pause = time.perf_counter()
-            value = _mean_loss(experiment, encoder, critic, [batch for batch, _, _ in held_out])
-            curve.append({"step": record.step, "seconds": pause - started - paused, "loss": value, "best": best})
-            paused += time.perf_counter() - pause
-    seconds = time.perf_counter() - started - paused
+            with watch.paused():
+                value = _mean_loss(experiment, encoder, critic, [batch for batch, _, _ in held_out])
+            curve.append({"step": record.step, "seconds": watch.wall, "loss": value, "best": best})
+    watch.stop()
 
     promise = _promise(experiment)
     batch, latents, positives = source.draw_with_latents(experiment.num_test, generator=experiment.stream("test"))
@@ -229,9 +229,30 @@ def run(experiment: Experiment, *, on_step: Callable[[StepRecord], None] | None 
         factors=_rounded(latents[:SHOWN_ROWS].numpy()),
         recovered=_rounded(alignment.predict(codes[:SHOWN_ROWS])),
         mixing={"condition_number": getattr(mixing, "condition_number", None)},
-        seconds=seconds,
+        seconds=watch.wall,
+        processor_seconds=watch.processor,
         environment=environment(),
     )
+
+
+class _Stopwatch:
+    """Wall and processor seconds of training, without the measuring in between."""
+
+    def __init__(self) -> None:
+        self.wall = self.processor = 0.0
+        self._begun = time.perf_counter(), time.process_time()
+
+    def stop(self) -> None:
+        """Take the seconds since it was started."""
+        self.wall += time.perf_counter() - self._begun[0]
+        self.processor += time.process_time() - self._begun[1]
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave out what is done inside."""
+        self.stop()
+        yield
+        self._begun = time.perf_counter(), time.process_time()
 
 
 def build_model(experiment: Experiment, source: SimulatedPairs) -> tuple[MLP | Conv, Critic]:

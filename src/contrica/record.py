@@ -1,11 +1,17 @@
 """A record says what came out of an experiment, in values that JSON can hold."""
 
+import dataclasses
 import platform
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Self
 
 import torch
+
+from contrica.errors import RecordError
+
+NUMBERS = 1
+"""Raised with each line under "Changes numbers" in the changelog: records of another number are not comparable."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,9 @@ class Record:
         Of training alone.
     environment : dict
         Versions, machine, threads.
+    processor_seconds : float or None
+        As ``seconds``, but of the processor, added over threads: what counts on a machine that does other work too.
+        None in records from before it was taken.
     """
 
     experiment: dict[str, Any]
@@ -53,10 +62,27 @@ class Record:
     mixing: dict[str, Any]
     seconds: float
     environment: dict[str, Any]
+    processor_seconds: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain JSON values."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, found: object) -> Self:
+        """Read what `to_dict` gave; entries that are no part of a record are left out.
+
+        Raises
+        ------
+        RecordError
+            If a part is missing.
+        """
+        fields = dataclasses.fields(cls)
+        needed = {field.name for field in fields if field.default is dataclasses.MISSING}
+        if not isinstance(found, dict) or not needed <= found.keys():
+            missing = ", ".join(sorted(needed - found.keys())) if isinstance(found, dict) else "everything"
+            raise RecordError(f"the record is damaged: one of its runs lacks {missing}; run again")
+        return cls(**{field.name: found[field.name] for field in fields if field.name in found})
 
 
 def environment() -> dict[str, Any]:

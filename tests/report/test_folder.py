@@ -60,9 +60,9 @@ def test_a_filled_folder_is_refused_and_left_as_it_is(run, tmp_path):
 def test_overwriting_replaces_the_run_and_keeps_other_files(run, tmp_path):
     write_run(run, tmp_path)
     (tmp_path / "notes.txt").write_text("mine")
-    write_run(run_of(record(dim=2), seed=5), tmp_path, overwrite=True)
+    write_run(run_of(record(dim=2), seeds=(5,)), tmp_path, overwrite=True)
     assert names(tmp_path) == NAMES | {"notes.txt"}
-    assert read_run(tmp_path).seed == 5
+    assert read_run(tmp_path).seeds == (5,)
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):
@@ -100,7 +100,7 @@ def test_a_failed_write_leaves_the_old_run_whole(run, tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutputError, match="No space left"):
-        write_run(run_of(record(dim=2), seed=9), tmp_path, overwrite=True)
+        write_run(run_of(record(dim=2), seeds=(9,)), tmp_path, overwrite=True)
     with pytest.raises(OutputError, match="No space left"):
         write_run(run, tmp_path / "new")
     monkeypatch.undo()
@@ -134,7 +134,7 @@ def test_a_record_with_a_damaged_run_is_refused(run, tmp_path):
 
 
 def test_the_default_folder_cannot_leave_its_parent():
-    assert default_folder("photo", 3, ["../../etc/passwd"]).as_posix() == "runs/photo-passwd-seed3"
+    assert default_folder("photo", [3], ["../../etc/passwd"]).as_posix() == "runs/photo-passwd-seed3"
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ def test_a_run_survives_json_unchanged():
 
 def test_the_form_says_what_it_is():
     found = json.loads(run_of(record()).to_json())
-    assert (found["format"], found["format_version"]) == ("contrica-run", 1)
+    assert (found["format"], found["format_version"]) == ("contrica-run", 2)
     assert found["command"] == "contrica run made-up --seed 0"
     assert len(found["runs"]) == 1
 
@@ -40,7 +40,7 @@ def test_the_command_quotes_what_a_shell_would_split():
         ('{"format": "contrica-run", ', "JSON"),
         ("[]", "contrica run"),
         ('{"format": "something else"}', "contrica run"),
-        ('{"format": "contrica-run", "format_version": 2}', "update contrica"),
+        ('{"format": "contrica-run", "format_version": 3}', "update contrica"),
         ('{"format": "contrica-run", "format_version": "1"}', "format_version"),
         ('{"format": "contrica-run", "format_version": true}', "format_version"),
         ('{"format": "contrica-run", "format_version": 1}', "recipe is missing"),
@@ -53,12 +53,25 @@ def test_what_is_no_record_is_refused_in_one_sentence(text, says):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["recipe", "title", "summary", "date", "options", "seed", "runs"])
+@pytest.mark.parametrize("name", ["recipe", "title", "summary", "date", "options", "seeds", "runs"])
 @pytest.mark.parametrize("value", [None, 1.5])
 def test_a_missing_part_is_named(name, value):
     found = json.loads(run_of(record()).to_json())
     found[name] = value
     with pytest.raises(RecordError, match=name):
+        RunRecord.from_json(json.dumps(found))
+
+
+def test_the_first_version_with_its_one_seed_is_read():
+    found = json.loads(run_of(record(), seeds=(4,)).to_json())
+    found |= {"format_version": 1, "seed": found.pop("seeds")[0]}
+    assert RunRecord.from_json(json.dumps(found)) == run_of(record(), seeds=(4,))
+
+
+@pytest.mark.parametrize("seeds", [[], ["0"], [0.5]])
+def test_seeds_that_are_no_whole_numbers_are_refused(seeds):
+    found = json.loads(run_of(record()).to_json()) | {"seeds": seeds}
+    with pytest.raises(RecordError, match="seeds"):
         RunRecord.from_json(json.dumps(found))
 
 

@@ -1,6 +1,7 @@
 """Recipes, one module each; this is the list of them, and the lookup by name."""
 
 from contrica.errors import UnknownNameError
+from contrica.recipes.cache import RecordCache, default_cache_folder
 from contrica.recipes.first_look import FIRST_LOOK
 from contrica.recipes.neighbourhoods import NEIGHBOURHOODS
 from contrica.recipes.photo import PHOTO
@@ -10,7 +11,18 @@ from contrica.recipes.running import default_jobs, run_all
 RECIPES = (FIRST_LOOK, PHOTO, NEIGHBOURHOODS)
 """All recipes, the one to start with first."""
 
-__all__ = ["FIRST_LOOK", "NEIGHBOURHOODS", "PHOTO", "RECIPES", "Recipe", "default_jobs", "recipe", "run_all"]
+__all__ = [
+    "FIRST_LOOK",
+    "NEIGHBOURHOODS",
+    "PHOTO",
+    "RECIPES",
+    "Recipe",
+    "RecordCache",
+    "default_cache_folder",
+    "default_jobs",
+    "recipe",
+    "run_all",
+]
 
 
 def recipe(name: str) -> Recipe:

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 
 from contrica import _checks
-from contrica.errors import DomainError
 from contrica.experiment import Experiment, run
+from contrica.recipes.cache import RecordCache
+from contrica.recipes.workers import Backend, checked_backend, workers
 from contrica.record import Record
 from contrica.training import StepRecord
 
@@ -23,52 +24,74 @@ def default_jobs(num_experiments: int) -> int:
 
 
 def run_all(
-    experiments: Sequence[Experiment], *, jobs: int, on_step: OnStep | None = None
+    experiments: Sequence[Experiment],
+    *,
+    jobs: int,
+    on_step: OnStep | None = None,
+    cache: RecordCache | None = None,
+    backend: Backend = "processes",
+    address: str | None = None,
 ) -> Iterator[tuple[int, Record]]:
-    """Run experiments and yield each one's number and record as it is finished.
+    """Run experiments and yield each one's number and record as it is finished; those in the cache come first.
 
     Parameters
     ----------
     experiments : sequence of Experiment
     jobs : int
-        Processes side by side. With 1, all run in this process, with the threads that torch has here.
+        Experiments side by side. With 1 on this machine, all run in this process, with the threads that torch has here.
     on_step : callable, optional
         Sees the experiment's number and the record of each step; only with ``jobs=1``.
+    cache : RecordCache, optional
+        Where finished experiments are looked up before and kept after. None looks up and keeps nothing.
+    backend : "processes", "dask" or "ray"
+        What carries them, see `contrica.recipes.workers`.
+    address : str, optional
+        Of the cluster's scheduler; without one, Dask and Ray start on this machine.
 
     Raises
     ------
     DomainError, DtypeError
-        If ``jobs`` is no positive whole number, or if joblib, which more than one process needs, is not installed.
+        If ``jobs`` is no positive whole number, if a package that the backend needs is not installed, or if no cluster
+        answers at the address.
     """
     _checks.count(jobs, "jobs")
-    if jobs == 1:
-        for number, experiment in enumerate(experiments):
-            yield number, run(experiment, on_step=None if on_step is None else _bound(on_step, number))
+    carrier = checked_backend(backend, address)
+    waiting: dict[int, Experiment] = {}
+    for number, experiment in enumerate(experiments):
+        kept = None if cache is None else cache.find(experiment)
+        if kept is None:
+            waiting[number] = experiment
+        else:
+            yield number, kept
+    if jobs == 1 and carrier == "processes":
+        finished = _one_by_one(waiting, on_step)
     else:
-        yield from _side_by_side(experiments, jobs)
+        finished = _side_by_side(waiting, jobs, carrier, address)
+    for number, record in finished:
+        if cache is not None:
+            cache.keep(waiting[number], record)
+        yield number, record
+
+
+def _one_by_one(experiments: dict[int, Experiment], on_step: OnStep | None) -> Iterator[tuple[int, Record]]:
+    for number, experiment in experiments.items():
+        yield number, run(experiment, on_step=None if on_step is None else _bound(on_step, number))
 
 
 def _bound(on_step: OnStep, number: int) -> Callable[[StepRecord], None]:
     return lambda step: on_step(number, step)
 
 
-def _side_by_side(experiments: Sequence[Experiment], jobs: int) -> Iterator[tuple[int, Record]]:
-    try:
+def _side_by_side(
+    experiments: dict[int, Experiment], jobs: int, backend: Backend, address: str | None
+) -> Iterator[tuple[int, Record]]:
+    if not experiments:
+        return
+    with workers(backend, address):
         import joblib
-        from joblib.externals.loky import get_reusable_executor
-    except ImportError as error:
-        raise DomainError(
-            f"more than one process needs joblib, got jobs={jobs} without it; install contrica[parallel] or pass jobs=1"
-        ) from error
-    finished = False
-    try:
-        with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-            yield from joblib.Parallel(n_jobs=min(jobs, len(experiments)), return_as="generator_unordered")(
-                joblib.delayed(_one)(number, experiment) for number, experiment in enumerate(experiments)
-            )
-        finished = True
-    finally:
-        get_reusable_executor().shutdown(wait=finished, kill_workers=not finished)
+
+        tasks = (joblib.delayed(_one)(number, experiment) for number, experiment in experiments.items())
+        yield from joblib.Parallel(n_jobs=min(jobs, len(experiments)), return_as="generator_unordered")(tasks)
 
 
 def _one(number: int, experiment: Experiment) -> tuple[int, Record]:

@@ -3,6 +3,7 @@
 from contrica.report.folder import default_folder, ensure_writable, read_run, render_again, write_run
 from contrica.report.page import page
 from contrica.report.run_record import RunRecord
+from contrica.report.seeds import seeds_in_words, seeds_of
 from contrica.report.table import table
 from contrica.report.verdict import Verdict, verdict
 
@@ -14,6 +15,8 @@ __all__ = [
     "page",
     "read_run",
     "render_again",
+    "seeds_in_words",
+    "seeds_of",
     "table",
     "verdict",
     "write_run",

@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from contrica._atomic import HIDDEN, make_renames_last, reason, replace_files
@@ -17,6 +17,7 @@ from contrica.errors import OutputError, RecordError
 from contrica.report.outcome import Outcome
 from contrica.report.page import page
 from contrica.report.run_record import RunRecord
+from contrica.report.seeds import seeds_in_words
 from contrica.report.table import table
 
 RECORD = "record.json"
@@ -24,14 +25,14 @@ TABLE = "table.md"
 PAGE = "index.html"
 
 
-def default_folder(recipe: str, seed: int, options: Iterable[str] = ()) -> Path:
+def default_folder(recipe: str, seeds: Sequence[int], options: Iterable[str] = ()) -> Path:
     """Return where a run goes when nobody says where.
 
-    >>> default_folder("photo", 0, ["china.jpg"]).as_posix()
+    >>> default_folder("photo", [0], ["china.jpg"]).as_posix()
     'runs/photo-china-seed0'
     """
     words = [re.sub(r"[^\w.-]+", "-", Path(value).stem) for value in options]
-    return Path("runs") / "-".join([recipe, *words, f"seed{seed}"])
+    return Path("runs") / "-".join([recipe, *words, f"seed{seeds_in_words(seeds)}"])
 
 
 def ensure_writable(folder: Path, *, overwrite: bool = False) -> None:

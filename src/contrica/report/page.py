@@ -8,6 +8,7 @@ from contrica.report.details import described, details, stated
 from contrica.report.numbers import seconds
 from contrica.report.outcome import Outcome
 from contrica.report.run_record import RunRecord
+from contrica.report.seeds import seeds_in_words
 from contrica.report.style import STYLE
 from contrica.report.svg import element, words
 from contrica.report.verdict import Kind, verdict
@@ -49,7 +50,7 @@ def page(run: RunRecord) -> str:
 
 
 def _header(run: RunRecord, outcomes: Sequence[Outcome]) -> str:
-    named = [run.recipe, *run.options.values(), f"seed {run.seed}", run.date[:10]]
+    named = [run.recipe, *run.options.values(), f"seed {seeds_in_words(run.seeds)}", run.date[:10]]
     parts = [
         element("h1", words(run.title)),
         element("p", words(" · ".join(filter(None, named))), class_="sub"),

@@ -4,7 +4,6 @@ The object says what it is (``format``) and in which version of the form (``form
 tell a run from any other file and a newer run from a damaged one.
 """
 
-import dataclasses
 import json
 import math
 import shlex
@@ -14,9 +13,11 @@ from typing import Any
 
 from contrica.errors import RecordError
 from contrica.record import Record
+from contrica.report.seeds import seeds_in_words
 
 FORMAT = "contrica-run"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""1 held one seed under ``seed``; 2 holds ``seeds``. Both are read."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class RunRecord:
         Which recipe ran, and its own words about what it shows.
     options : dict of str to str
         What the recipe was asked for besides seed and steps.
-    seed : int
+    seeds : tuple of int
+        Each experiment of the recipe ran with each of them.
     steps : int or None
         Updates per experiment where they were asked for; None for the recipe's own number.
     jobs : int or None
@@ -37,14 +39,14 @@ class RunRecord:
     date : str
         When the run ended, UTC, ISO 8601.
     records : tuple of Record
-        One per experiment, in the recipe's order.
+        One per seed and experiment, seed by seed, in the recipe's order.
     """
 
     recipe: str
     title: str
     summary: str
     options: dict[str, str]
-    seed: int
+    seeds: tuple[int, ...]
     steps: int | None
     jobs: int | None
     date: str
@@ -54,10 +56,10 @@ class RunRecord:
     def command(self) -> str:
         """The command line that repeats this run.
 
-        >>> RunRecord("photo", "", "", {"image": "china.jpg"}, 3, None, None, "", ()).command
+        >>> RunRecord("photo", "", "", {"image": "china.jpg"}, (3,), None, None, "", ()).command
         'contrica run photo --seed 3 --image china.jpg'
         """
-        words = ["contrica", "run", self.recipe, "--seed", str(self.seed)]
+        words = ["contrica", "run", self.recipe, "--seed", seeds_in_words(self.seeds)]
         if self.steps is not None:
             words += ["--steps", str(self.steps)]
         if self.jobs is not None:
@@ -76,7 +78,7 @@ class RunRecord:
                 "title": self.title,
                 "summary": self.summary,
                 "options": self.options,
-                "seed": self.seed,
+                "seeds": list(self.seeds),
                 "steps": self.steps,
                 "jobs": self.jobs,
                 "command": self.command,
@@ -120,9 +122,9 @@ class RunRecord:
         return cls(
             **{name: _entry(found, name, str) for name in ("recipe", "title", "summary", "date")},
             options={name: str(value) for name, value in _entry(found, "options", dict).items()},
-            seed=_entry(found, "seed", int),
+            seeds=_seeds(found, version),
             **{name: _entry(found, name, int, optional=True) for name in ("steps", "jobs")},
-            records=tuple(_record(run) for run in _entry(found, "runs", list)),
+            records=tuple(Record.from_dict(run) for run in _entry(found, "runs", list)),
         )
 
 
@@ -135,12 +137,13 @@ def _entry(found: Mapping[str, Any], name: str, kind: type, *, optional: bool = 
     return value
 
 
-def _record(found: object) -> Record:
-    names = {field.name for field in dataclasses.fields(Record)}
-    if not isinstance(found, dict) or not names <= found.keys():
-        missing = ", ".join(sorted(names - found.keys())) if isinstance(found, dict) else "everything"
-        raise RecordError(f"the record is damaged: one of its runs lacks {missing}; run again")
-    return Record(**{name: found[name] for name in names})
+def _seeds(found: Mapping[str, Any], version: int) -> tuple[int, ...]:
+    if version == 1:
+        return (_entry(found, "seed", int),)
+    seeds = _entry(found, "seeds", list)
+    if not seeds or not all(isinstance(seed, int) for seed in seeds):
+        raise RecordError("the record is damaged: seeds is no list of whole numbers; run again")
+    return tuple(seeds)
 
 
 def _finite(value: object) -> object:

@@ -1,0 +1,122 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+
+import pytest
+
+from contrica.errors import DomainError
+from contrica.recipes import RecordCache, default_jobs, run_all, running, workers
+from small_table import table
+from synthetic_records import record
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "OMP_NUM_THREADS": "1"}
+
+
+def names(finished):
+    return {number: record.experiment["name"] for number, record in finished}
+
+
+WANTED = {0: "number 0", 1: "number 1", 2: "number 2"}
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    """Replace training by a made-up record; the list says what would have been trained."""
+    seen = []
+
+    def run(experiment, *, on_step=None):
+        seen.append(experiment.name)
+        return record(experiment.name, dim=2)
+
+    monkeypatch.setattr(running, "run", run)
+    return seen
+
+
+def test_a_table_that_broke_resumes_where_it_stopped(ran, tmp_path):
+    cache = RecordCache(tmp_path)
+    broken = run_all(table(3), jobs=1, cache=cache)
+    next(broken)
+    next(broken)
+    broken.close()
+    assert names(run_all(table(3), jobs=1, cache=cache)) == WANTED
+    assert ran == ["number 0", "number 1", "number 2"]
+
+
+def test_without_a_cache_all_is_run_again(ran):
+    for _ in range(2):
+        assert names(run_all(table(2), jobs=1)) == {0: "number 0", 1: "number 1"}
+    assert len(ran) == 4
+
+
+@pytest.mark.slow
+def test_a_small_table_on_a_dask_cluster_gives_the_records_of_one_after_another(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    cache = RecordCache(tmp_path)
+    with warnings.catch_warnings():
+        # distributed starts loops and sockets of its own, and says when it ends them late
+        warnings.simplefilter("ignore")
+        with distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None, protocol="tcp"
+        ) as cluster:
+            address = cluster.scheduler_address
+            found = dict(run_all(table(3), jobs=2, cache=cache, backend="dask", address=address))
+    assert names(found.items()) == WANTED
+    for number, here in run_all(table(3), jobs=1):
+        assert (here.scores, here.recovered) == (found[number].scores, found[number].recovered)
+        assert cache.find(table(3)[number]) == found[number]
+
+
+SCRIPT = """
+from pathlib import Path
+from contrica.recipes import RecordCache, run_all
+from small_table import table
+cache = RecordCache(Path("cache"))
+found = dict(run_all(table(6), jobs=1, cache=cache))
+print(cache.num_found, sorted(found))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="there is no such signal")
+def test_a_table_that_is_killed_resumes_where_it_stopped(tmp_path):
+    command = [sys.executable, "-c", SCRIPT]
+    with subprocess.Popen(command, env=ENVIRONMENT, cwd=tmp_path) as broken:
+        while len(list(tmp_path.glob("cache/*/*.json"))) < 2:
+            time.sleep(0.01)
+            assert broken.poll() is None
+        broken.send_signal(signal.SIGKILL)
+    before = len(list(tmp_path.glob("cache/*/*.json")))
+    assert 2 <= before <= 6
+    said = subprocess.run(command, env=ENVIRONMENT, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert said == f"{before} [0, 1, 2, 3, 4, 5]\n"
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"jobs": 0}, "jobs must be at least 1"),
+        ({"jobs": 1, "backend": "slurm"}, "backend must be one of"),
+        ({"jobs": 1, "address": "tcp://here:1"}, "needs backend dask or ray"),
+    ],
+)
+def test_what_cannot_run_is_refused_before_anything_runs(settings, says, ran):
+    with pytest.raises(DomainError, match=says):
+        next(run_all(table(1), **settings))
+    assert ran == []
+
+
+@pytest.mark.parametrize(("backend", "module"), [("processes", "joblib"), ("dask", "distributed"), ("ray", "ray")])
+def test_a_package_that_is_not_installed_is_named(backend, module, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(DomainError, match=r"install contrica\["), workers.workers(backend, None):
+        pass
+
+
+def test_there_are_no_more_processes_than_experiments(monkeypatch):
+    assert default_jobs(1) == 1
+    assert default_jobs(0) == 1
+    monkeypatch.setitem(sys.modules, "joblib", None)
+    assert default_jobs(8) == 1
