@@ -79,10 +79,12 @@ PUBLIC_NAMES = [
     "estimate_num_latents",
     "guarantee",
     "linear_r2",
+    "load_model",
     "mcc",
     "pair_loss",
     "resolve_axes",
     "run",
+    "save_model",
     "score",
     "train",
 ]

@@ -57,6 +57,7 @@ from contrica.identifiability import Guarantee, Indeterminacy, guarantee
 from contrica.optima import best_loss
 from contrica.evaluation import Scores, linear_r2, mcc, score
 from contrica.second_stage import estimate_num_latents, resolve_axes
+from contrica.saving import load_model, save_model
 from contrica.experiment import Experiment, run
 from contrica.record import Record
 from contrica.estimator import ContrastiveICA
@@ -134,10 +135,12 @@ __all__ = [
     "estimate_num_latents",
     "guarantee",
     "linear_r2",
+    "load_model",
     "mcc",
     "pair_loss",
     "resolve_axes",
     "run",
+    "save_model",
     "score",
     "train",
 ]
