@@ -44,6 +44,7 @@ def every_dissimilarity():
         yield f"NormPower {p} {k}", NormPower(norm_exponent=p, power=k, weight=2.0)
     yield "SquaredEuclidean", SquaredEuclidean(weight=3.0)
     yield "Mahalanobis", mixed_mahalanobis(3)
+    yield "fixed Mahalanobis", Mahalanobis(3, matrix=[[2.0, 0.5, 0.0], [0.5, 1.0, 0.3], [0.0, 0.3, 0.7]])
 
 
 EVERY = dict(every_dissimilarity())
@@ -270,3 +271,20 @@ def test_codes_of_another_shape_or_type_are_refused(delta):
     for bad in (torch.zeros(2, 3, dtype=torch.int64), [[0.0] * 3] * 2, np.zeros((2, 3))):
         with pytest.raises(DtypeError):
             delta(good, bad)
+
+
+def test_a_fixed_mahalanobis_is_its_quadratic_form_and_has_nothing_to_learn():
+    matrix = torch.tensor([[2.0, 0.5], [0.5, 1.0]], dtype=torch.float64)
+    delta = Mahalanobis(2, matrix=matrix.tolist())
+    left, right = codes(10, 2), codes(10, 2, seed=1)
+    expected = torch.einsum("ni,ij,nj->n", left - right, matrix, left - right)
+    torch.testing.assert_close(delta(left, right), expected)
+    assert not list(delta.parameters())
+    assert delta.state_dict() == {}
+    assert "matrix=[[2.0" in repr(delta)
+
+
+@pytest.mark.parametrize("matrix", [[[1.0]], [[1.0, 2.0], [2.0, 1.0]], [[1.0, 0.3], [0.1, 1.0]], "ab"])
+def test_a_matrix_that_is_no_metric_is_refused(matrix):
+    with pytest.raises((DomainError, ShapeError)):
+        Mahalanobis(2, matrix=matrix)

@@ -7,7 +7,7 @@ import torch
 
 from contrica.dissimilarities import NormPower, PowerSum, SphereDot, SquaredEuclidean
 from contrica.encoders import BoxOutput, SphereOutput, Unbounded
-from contrica.experiment import Experiment, MLPMixing, Neighbourhoods, Offsets, run
+from contrica.experiment import Experiment, FoldedMixing, MLPMixing, Neighbourhoods, Offsets, run
 from contrica.latents import (
     ExponentialTiltMarginal,
     LaplaceConditional,
@@ -151,8 +151,30 @@ def test_the_number_of_codes_is_that_of_the_output():
     made = experiment(output=Unbounded(3), dissimilarity=PowerSum(3, exponent=1.0), training=BRIEF)
     assert made.code_dim == 3
     assert experiment().code_dim == 2
-    refused = run(made).guarantee
-    assert "as many codes as factors" in refused["text"]
+    record = run(made)
+    assert "monotone pieces" in record.guarantee["text"]
+    assert record.scores["mcc_pearson"]["value"] > 0.2
+    fewer = run(experiment(output=Unbounded(1), dissimilarity=PowerSum(1, exponent=1.0), training=BRIEF))
+    assert "as many codes as factors" in fewer.guarantee["text"]
+
+
+def test_a_folded_mixing_and_noise_are_run_described_and_refused_a_guarantee():
+    mixing = MLPMixing(num_layers=1, candidates=50)
+    folded = run(experiment(mixing=FoldedMixing(mixing, factors=(1,)), training=BRIEF))
+    assert "injective" in folded.guarantee["text"]
+    assert folded.mixing["condition_number"] is None
+    assert folded.experiment["mixing"] == {
+        "type": "FoldedMixing",
+        "mixing": {"type": "MLPMixing", "num_layers": 1, "candidates": 50},
+        "factors": [1],
+        "crease": 0.5,
+    }
+    noisy = experiment(mixing=mixing, training=BRIEF, observation_noise=0.1, latent_noise=0.05)
+    record, plain = run(noisy), run(dataclasses.replace(noisy, observation_noise=0.0, latent_noise=0.0))
+    assert "functions of their latents" in record.guarantee["text"]
+    assert (record.experiment["observation_noise"], record.experiment["latent_noise"]) == (0.1, 0.05)
+    assert record.curve[-1]["loss"] > plain.curve[-1]["loss"]
+    assert record.optimum["best"] == plain.optimum["best"]
 
 
 def test_a_pair_law_without_a_dissimilarity_has_no_calibration_and_no_optimum():

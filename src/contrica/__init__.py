@@ -21,11 +21,14 @@ from contrica.dissimilarities import Dissimilarity, Mahalanobis, NormPower, Powe
 from contrica.latents import (
     BimodalMarginal,
     ExponentialTiltMarginal,
+    FrozenConditional,
     GeneralisedNormalConditional,
     GeneralisedNormalMarginal,
+    HeteroscedasticConditional,
     LaplaceConditional,
     LaplaceMarginal,
     LatentModel,
+    LinearNormalConditional,
     NormalConditional,
     NormalMarginal,
     NormPowerConditional,
@@ -35,7 +38,7 @@ from contrica.latents import (
     UniformMarginal,
     VonMisesFisherConditional,
 )
-from contrica.mixing import Camera, InvertibleMLP
+from contrica.mixing import Camera, Fold, InvertibleMLP
 from contrica.pairs import (
     AugmentedPairs,
     GivenPairs,
@@ -83,10 +86,13 @@ __all__ = [
     "Euclidean",
     "Experiment",
     "ExponentialTiltMarginal",
+    "Fold",
+    "FrozenConditional",
     "GeneralisedNormalConditional",
     "GeneralisedNormalMarginal",
     "GivenPairs",
     "Guarantee",
+    "HeteroscedasticConditional",
     "Indeterminacy",
     "InfoNCE",
     "InvertibleMLP",
@@ -94,6 +100,7 @@ __all__ = [
     "LaplaceConditional",
     "LaplaceMarginal",
     "LatentModel",
+    "LinearNormalConditional",
     "Loss",
     "Mahalanobis",
     "NeighbourhoodPairs",

@@ -10,12 +10,23 @@ from torch import Tensor
 
 from contrica.errors import DomainError, DtypeError, ShapeError
 
+ROUNDING = 1e-12
+"""Entries of a matrix that differ by less than this share of the largest one are equal but for float64 rounding."""
+
 
 def positive(value: float, name: str) -> float:
     """Return ``value`` as a float if it is finite and greater than zero, else raise DomainError."""
     number = finite(value, name)
     if number <= 0:
         raise DomainError(f"{name} must be greater than 0, got {value!r}; pass a positive number")
+    return number
+
+
+def not_negative(value: float, name: str) -> float:
+    """Return ``value`` as a float if it is finite and at least zero, else raise DomainError."""
+    number = finite(value, name)
+    if number < 0:
+        raise DomainError(f"{name} must be at least 0, got {value!r}; pass 0 for none")
     return number
 
 
@@ -171,3 +182,25 @@ def first_derivative(name: str) -> None:
             f"{name} have first derivatives only, got create_graph=True; compute the penalty that needs second ones on"
             " logits of critic.logits"
         )
+
+
+def square(rows: Sequence[Sequence[float]] | Tensor, name: str, dim: int) -> Tensor:
+    """Return a finite float64 matrix of shape (dim, dim), else raise."""
+    try:
+        values = torch.as_tensor(rows, dtype=torch.float64)
+    except (TypeError, ValueError) as error:
+        raise ShapeError(f"{name} must be {dim} rows of {dim} numbers, got {rows!r}; pass a matrix") from error
+    if values.shape != (dim, dim):
+        raise ShapeError(f"{name} must be {dim} x {dim}, got shape {tuple(values.shape)}; pass one row per factor")
+    return matrix(values, name)
+
+
+def positive_definite(rows: Sequence[Sequence[float]] | Tensor, name: str, dim: int) -> Tensor:
+    """Return a float64 matrix that is symmetric and positive definite, else raise."""
+    values = square(rows, name, dim)
+    if bool(((values - values.T).abs() > ROUNDING * values.abs().max()).any()):
+        raise DomainError(f"{name} must be symmetric, got {values.tolist()}; pass (C + C^T)/2")
+    values = 0.5 * (values + values.T)
+    if bool(torch.linalg.cholesky_ex(values).info != 0):
+        raise DomainError(f"{name} must be positive definite, got {values.tolist()}; raise its diagonal")
+    return values

@@ -161,21 +161,43 @@ class NormPower(Dissimilarity):
 
 
 class Mahalanobis(Dissimilarity):
-    """``(a - b)^T W (a - b)`` with a learnable positive definite ``W = L L^T``, L lower triangular.
+    """``(a - b)^T W (a - b)`` with a positive definite ``W = L L^T``, L lower triangular.
+
+    Parameters
+    ----------
+    dim : int
+        Number of code dimensions.
+    matrix : matrix of dim x dim floats, optional
+        W in nats per squared unit, symmetric and positive definite. Without it W is learned, from the identity.
+
+    Raises
+    ------
+    ShapeError, DomainError
+        If the matrix is not dim x dim, or not symmetric and positive definite.
 
     >>> Mahalanobis(2)(torch.tensor([0.0, 0.0]), torch.tensor([3.0, 4.0])).item()
     25.0
     """
 
-    def __init__(self, dim: int) -> None:
+    lower: Tensor
+    log_diagonal: Tensor
+
+    def __init__(self, dim: int, *, matrix: Sequence[Sequence[float]] | None = None) -> None:
         super().__init__()
         self.dim = _checks.count(dim, "dim")
-        self.lower = nn.Parameter(torch.zeros(self.dim, self.dim))
-        self.log_diagonal = nn.Parameter(torch.zeros(self.dim))
+        if matrix is None:
+            self.lower = nn.Parameter(torch.zeros(self.dim, self.dim))
+            self.log_diagonal = nn.Parameter(torch.zeros(self.dim))
+            return
+        factor = torch.linalg.cholesky(_checks.positive_definite(matrix, "matrix", self.dim))
+        self.register_buffer("lower", factor.tril(-1), persistent=False)
+        self.register_buffer("log_diagonal", factor.diagonal().log(), persistent=False)
 
     def extra_repr(self) -> str:
         """Return the settings."""
-        return f"{self.dim}"
+        if self.lower.requires_grad:
+            return f"{self.dim}"
+        return f"{self.dim}, matrix={(self.factor @ self.factor.T).tolist()}"
 
     @property
     def factor(self) -> Tensor:

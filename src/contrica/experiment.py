@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +30,7 @@ from contrica.evaluation import Affine, SignedPermutation, score
 from contrica.identifiability import guarantee
 from contrica.latents import LatentModel
 from contrica.losses import Loss
-from contrica.mixing import Camera, InvertibleMLP
+from contrica.mixing import Camera, Fold, InvertibleMLP
 from contrica.optima import best_loss, oracle_loss
 from contrica.pairs import NeighbourhoodPairs, PairBatch, PairSource, SimulatedPairs
 from contrica.pairs.neighbourhood import NeighbourhoodForm
@@ -57,6 +57,7 @@ class MLPMixing:
 
     num_layers: int = 3
     candidates: int = 25_000
+    is_injective: ClassVar[bool] = True
 
     def build(self, latent_dim: int, generator: torch.Generator) -> nn.Module:
         """Draw the mixing."""
@@ -70,10 +71,26 @@ class PhotographMixing:
     image: str = "flower.jpg"
     window: int = 160
     shown: int = 32
+    is_injective: ClassVar[bool] = True
 
     def build(self, latent_dim: int, generator: torch.Generator) -> nn.Module:
         """Load the picture; nothing is drawn."""
         return Camera(photograph(self.image), window=self.window, shown=self.shown)
+
+
+@dataclass(frozen=True)
+class FoldedMixing:
+    """Mix by ``mixing`` what is left of the latents after some were folded, see `contrica.mixing.Fold`."""
+
+    mixing: MLPMixing | PhotographMixing = MLPMixing()
+    factors: tuple[int, ...] = (0,)
+    crease: float = 0.5
+    is_injective: ClassVar[bool] = False
+
+    def build(self, latent_dim: int, generator: torch.Generator) -> nn.Module:
+        """Draw the mixing behind the fold."""
+        fold = Fold(latent_dim, self.factors, crease=self.crease)
+        return nn.Sequential(fold, self.mixing.build(latent_dim, generator))
 
 
 @dataclass(frozen=True)
@@ -127,7 +144,7 @@ class Experiment:
         Row label in tables.
     latents : LatentModel
         Law of the pairs.
-    mixing : MLPMixing or PhotographMixing
+    mixing : MLPMixing, PhotographMixing or FoldedMixing
         From latents to observations.
     loss : Loss
     dissimilarity : Dissimilarity
@@ -138,6 +155,8 @@ class Experiment:
     output : Output, optional
         The space that codes live in as it starts, and with it their number; unbounded codes, one per latent, if not
         given. Each run trains a copy.
+    latent_noise, observation_noise : float
+        Standard deviations of what is added to each view, see `contrica.pairs.SimulatedPairs`.
     training : TrainingOptions
     neighbourhoods : Neighbourhoods, optional
         Where given, batches are drawn from cells instead of everywhere.
@@ -151,7 +170,7 @@ class Experiment:
 
     name: str
     latents: LatentModel
-    mixing: MLPMixing | PhotographMixing
+    mixing: MLPMixing | PhotographMixing | FoldedMixing
     loss: Loss
     dissimilarity: Dissimilarity
     offsets: Offsets = Offsets()
@@ -162,6 +181,13 @@ class Experiment:
     neighbourhoods: Neighbourhoods | None = None
     turn_steps: tuple[int, ...] = ()
     output: Output | None = None
+    latent_noise: float = 0.0
+    observation_noise: float = 0.0
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether the views are more than functions of the latents."""
+        return self.latent_noise > 0.0 or self.observation_noise > 0.0
 
     @property
     def code_dim(self) -> int:
@@ -185,7 +211,12 @@ def run(experiment: Experiment, *, on_step: Callable[[StepRecord], None] | None 
     for the seconds.
     """
     mixing = experiment.mixing.build(experiment.latents.dim, experiment.stream("mixing"))
-    source = SimulatedPairs(experiment.latents, mixing)
+    source = SimulatedPairs(
+        experiment.latents,
+        mixing,
+        latent_noise=experiment.latent_noise,
+        observation_noise=experiment.observation_noise,
+    )
     encoder, critic = build_model(experiment, source)
     options = experiment.training
     stream = experiment.stream("held-out")
@@ -348,6 +379,8 @@ def _promise(experiment: Experiment) -> dict[str, Any]:
             candidate_offset=experiment.offsets.candidate,
             code_space=None if experiment.output is None else experiment.output.space,
             learned_extent=experiment.output is not None and experiment.output.is_learned,
+            injective=experiment.mixing.is_injective,
+            noise=experiment.is_noisy,
         )
     except NotIdentifiableError as refusal:
         return {"holds": False, "axes": False, "text": str(refusal)}
@@ -362,6 +395,8 @@ def _plain(value: object) -> Any:
     """Return a value of an experiment as JSON can hold it: its type's name and its public settings."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
+    if isinstance(value, Tensor):
+        return value.tolist()
     if isinstance(value, (tuple, list)):
         return [_plain(entry) for entry in value]
     name = type(value).__name__

@@ -24,7 +24,8 @@ class Record:
         The experiment as plain values.
     curve : list of dict
         ``step``, ``seconds``, ``loss`` and ``best`` on the same held-out pairs, in nats; ``best`` is None where the
-        latent model has no density.
+        latent model has no density. It is that of the latents themselves: where the mixing folds or noise is added, no
+        critic of the observations reaches it.
     scores : dict
         Held out, beside their floors, as `evaluation.Scores.to_dict` gives them.
     guarantee : dict

@@ -19,6 +19,16 @@ class Space(ABC):
 
     dim: int
 
+    @property
+    @abstractmethod
+    def is_bounded(self) -> bool:
+        """Whether all points lie within some distance."""
+
+    @property
+    @abstractmethod
+    def is_connected(self) -> bool:
+        """Whether any two points are joined by a path inside."""
+
     @abstractmethod
     def contains(self, points: Tensor, *, tolerance: float = 1e-5) -> Tensor:
         """Tell, for points of shape (..., dim), which lie in the set; a boolean tensor of shape (...)."""
@@ -37,6 +47,16 @@ class Euclidean(Space):
     def __post_init__(self) -> None:
         """Refuse a dimension that is not a positive whole number."""
         _checks.count(self.dim, "dim")
+
+    @property
+    def is_bounded(self) -> bool:
+        """False: there is no end."""
+        return False
+
+    @property
+    def is_connected(self) -> bool:
+        """True: it is convex."""
+        return True
 
     def contains(self, points: Tensor, *, tolerance: float = 1e-5) -> Tensor:
         """Tell which points are finite."""
@@ -66,6 +86,16 @@ class Box(Space):
         """Length of one side."""
         return self.high - self.low
 
+    @property
+    def is_bounded(self) -> bool:
+        """True: the walls are."""
+        return True
+
+    @property
+    def is_connected(self) -> bool:
+        """True: it is convex."""
+        return True
+
     def contains(self, points: Tensor, *, tolerance: float = 1e-5) -> Tensor:
         """Tell which points lie in the cube, its faces included."""
         return ((points >= self.low - tolerance) & (points <= self.high + tolerance)).all(-1)
@@ -89,6 +119,16 @@ class Sphere(Space):
     def log_area(self) -> float:
         """Log of the surface area, ``log 2 + dim/2 log pi - log Gamma(dim/2)``."""
         return math.log(2.0) + 0.5 * self.dim * math.log(math.pi) - math.lgamma(0.5 * self.dim)
+
+    @property
+    def is_bounded(self) -> bool:
+        """True: it has radius 1."""
+        return True
+
+    @property
+    def is_connected(self) -> bool:
+        """True: an arc joins any two points."""
+        return True
 
     def contains(self, points: Tensor, *, tolerance: float = 1e-5) -> Tensor:
         """Tell which points have unit length."""

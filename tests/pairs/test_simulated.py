@@ -78,3 +78,36 @@ def test_no_gradient_is_recorded():
 def test_a_draw_that_cannot_be_made_is_refused(batch_size, stream, error):
     with pytest.raises(error):
         source().draw(batch_size, generator=stream)
+
+
+def noisy(**noises):
+    law = LatentModel(UniformMarginal(Box(2)), LaplaceConditional(Box(2), 0.1))
+    return SimulatedPairs(law, Doubling(), **noises)
+
+
+def test_observation_noise_is_normal_of_its_scale_and_new_for_each_view():
+    batch, latents, positives = noisy(observation_noise=0.3).draw_with_latents(5000, generator=generator())
+    _, plain, plain_positives = source().draw_with_latents(5000, generator=generator())
+    assert torch.equal(latents, plain)
+    assert torch.equal(positives, plain_positives)
+    errors = [
+        batch.anchors - torch.cat([2 * latents, latents**3], 1),
+        batch.positives - torch.cat([2 * positives, positives**3], 1),
+    ]
+    for error in errors:
+        assert abs(error.std() - 0.3) < 0.01
+        assert error.mean().abs() < 0.01
+    assert torch.corrcoef(torch.stack([errors[0][:, 0], errors[1][:, 0]]))[0, 1].abs() < 0.06
+
+
+def test_latent_noise_is_added_before_the_mixing():
+    batch, latents, _ = noisy(latent_noise=0.2).draw_with_latents(5000, generator=generator())
+    error = batch.anchors[:, :2] / 2 - latents
+    assert abs(error.std() - 0.2) < 0.01
+    torch.testing.assert_close(batch.anchors[:, 2:], (latents + error) ** 3, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("noises", [{"latent_noise": -0.1}, {"observation_noise": float("nan")}])
+def test_noise_that_is_none_is_refused(noises):
+    with pytest.raises(DomainError):
+        noisy(**noises)

@@ -7,6 +7,9 @@ from contrica.latents.conditionals import (
     NormalConditional,
     PowerConditional,
 )
+from contrica.latents.frozen import FrozenConditional
+from contrica.latents.heteroscedastic import HeteroscedasticConditional
+from contrica.latents.linear_normal import LinearNormalConditional
 from contrica.latents.marginals import (
     BimodalMarginal,
     ExponentialTiltMarginal,
@@ -32,11 +35,14 @@ __all__ = [
     "Conditional",
     "ExponentialTiltMarginal",
     "FactorisedMarginal",
+    "FrozenConditional",
     "GeneralisedNormalConditional",
     "GeneralisedNormalMarginal",
+    "HeteroscedasticConditional",
     "LaplaceConditional",
     "LaplaceMarginal",
     "LatentModel",
+    "LinearNormalConditional",
     "Marginal",
     "NormPowerConditional",
     "NormalConditional",

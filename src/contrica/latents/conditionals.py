@@ -17,7 +17,7 @@ from torch import Tensor
 
 from contrica import _checks
 from contrica.dissimilarities import Dissimilarity, PowerSum
-from contrica.errors import DomainError, ShapeError
+from contrica.errors import DomainError, NoDensityError, ShapeError
 from contrica.latents import draws
 from contrica.latents.generalised_normal import TruncatedGeneralisedNormal
 from contrica.latents.marginals import interval, within_exponents
@@ -73,6 +73,17 @@ class Conditional(ABC):
         candidates = _checks.points(positives, "positives", dim=self.space.dim).to("cpu", torch.float64)
         return torch.where(self.space.contains(candidates), self._log_density(anchors, candidates), -torch.inf)
 
+    def log_base_measure(self, positives: Float[Tensor, "*batch latent_dim"]) -> Float[Tensor, "*batch"]:
+        """Return log Q(s~) in nats up to a constant, float64 on the CPU, for positives of shape (..., dim).
+
+        Raises
+        ------
+        NoDensityError
+            If the law has no delta, and so no Q beside it.
+        """
+        values = _checks.points(positives, "positives", dim=self.space.dim).to("cpu", torch.float64)
+        return self._log_base_measure(values)
+
     def _anchors(self, latents: Tensor) -> Tensor:
         values = _checks.points(latents, "latents", dim=self.space.dim).to("cpu", torch.float64)
         if not self.space.contains(values).all():
@@ -97,9 +108,13 @@ class Conditional(ABC):
     def _log_density(self, latents: Tensor, positives: Tensor) -> Tensor:
         """Return log p(s~|s) for float64 latents and positives in the space, broadcast over the leading axes."""
 
+    @abstractmethod
+    def _log_base_measure(self, positives: Tensor) -> Tensor:
+        """Return log Q for float64 positives."""
 
-class SymmetricConditional(Conditional):
-    """p(s~|s) proportional to ``Q(s~) exp(-delta(s, s~))``, as the theory asks for."""
+
+class FlatConditional(Conditional):
+    """p(s~|s) proportional to ``exp(-delta(s, s~))`` alone: Q = 1."""
 
     def log_normaliser(self, latents: Float[Tensor, "*batch latent_dim"]) -> Float[Tensor, "*batch"]:
         """Return log Z(s) in nats, float64 on the CPU, for latents of shape (..., dim).
@@ -111,14 +126,11 @@ class SymmetricConditional(Conditional):
         """
         return self._log_normaliser(self._anchors(latents))
 
-    def log_base_measure(self, positives: Float[Tensor, "*batch latent_dim"]) -> Float[Tensor, "*batch"]:
-        """Return log Q(s~) in nats up to a constant, float64 on the CPU, for positives of shape (..., dim)."""
-        values = _checks.points(positives, "positives", dim=self.space.dim).to("cpu", torch.float64)
-        return self._log_base_measure(values)
+    def _log_base_measure(self, positives: Tensor) -> Tensor:
+        return torch.zeros(positives.shape[:-1], dtype=torch.float64)
 
     def _log_density(self, latents: Tensor, positives: Tensor) -> Tensor:
-        weight = self._log_base_measure(positives)
-        return weight - self._distance(latents, positives) - self._log_normaliser(latents)
+        return -self._distance(latents, positives) - self._log_normaliser(latents)
 
     @property
     @abstractmethod
@@ -130,19 +142,22 @@ class SymmetricConditional(Conditional):
         """Return delta in float64, broadcast over the leading axes."""
 
     @abstractmethod
-    def _log_base_measure(self, positives: Tensor) -> Tensor:
-        """Return log Q for float64 positives."""
-
-    @abstractmethod
     def _log_normaliser(self, latents: Tensor) -> Tensor:
         """Return log Z for float64 latents in the space."""
 
 
-class FlatConditional(SymmetricConditional):
-    """p(s~|s) proportional to ``exp(-delta(s, s~))`` alone: Q = 1."""
+class GeneralConditional(Conditional):
+    """p(s~|s) that no delta of `contrica.dissimilarities` gives."""
+
+    @property
+    def dissimilarity(self) -> None:
+        """None: there is none."""
+        return
 
     def _log_base_measure(self, positives: Tensor) -> Tensor:
-        return torch.zeros(positives.shape[:-1], dtype=torch.float64)
+        raise NoDensityError(
+            f"Q belongs to a delta, and {type(self).__name__} has none; ask for the log density instead"
+        )
 
 
 class PowerConditional(FlatConditional):
@@ -217,7 +232,7 @@ class NormalConditional(PowerConditional):
     """
 
     def __init__(self, space: Space, scale: float | Sequence[float]) -> None:
-        self.scale = _per_factor(scale, space)
+        self.scale = per_factor(scale, space)
         super().__init__(space, exponent=2.0, power_scales=[math.sqrt(2.0) * sigma for sigma in self.scale])
 
 
@@ -244,7 +259,7 @@ class LaplaceConditional(PowerConditional):
     """
 
     def __init__(self, space: Space, scale: float | Sequence[float]) -> None:
-        self.scale = _per_factor(scale, space)
+        self.scale = per_factor(scale, space)
         super().__init__(space, exponent=1.0, power_scales=self.scale)
 
 
@@ -272,15 +287,16 @@ class GeneralisedNormalConditional(PowerConditional):
     """
 
     def __init__(self, space: Space, exponent: float, scale: float | Sequence[float]) -> None:
-        self.scale = _per_factor(scale, space)
+        self.scale = per_factor(scale, space)
         super().__init__(space, exponent=exponent, power_scales=self.scale)
 
 
-def _per_factor(scale: float | Sequence[float], space: Space) -> tuple[float, ...]:
-    if not isinstance(scale, Sequence):
-        return (_checks.positive(scale, "scale"),) * space.dim
-    if len(scale) != space.dim:
+def per_factor(value: float | Sequence[float], space: Space, name: str = "scale") -> tuple[float, ...]:
+    """Return one positive number per factor, else raise."""
+    if not isinstance(value, Sequence):
+        return (_checks.positive(value, name),) * space.dim
+    if len(value) != space.dim:
         raise ShapeError(
-            f"scale must have one entry per factor, {space.dim}, got {len(scale)}; pass one or {space.dim}"
+            f"{name} must have one entry per factor, {space.dim}, got {len(value)}; pass one or {space.dim}"
         )
-    return tuple(_checks.positive(entry, "scale") for entry in scale)
+    return tuple(_checks.positive(entry, name) for entry in value)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from contrica import _checks
 from contrica.errors import DomainError, NoDensityError
 from contrica.latents import draws
-from contrica.latents.conditionals import Conditional
+from contrica.latents.conditionals import GeneralConditional
 from contrica.latents.marginals import Marginal
 from contrica.latents.quadrature import Mesh, ladder, refine
 from contrica.latents.radial_integral import RadialIntegral, radial_integral
@@ -68,7 +68,7 @@ class ProjectedNormalMarginal(Marginal):
         raise AssertionError("refused by factor_log_density")
 
 
-class ProjectedNormalConditional(Conditional):
+class ProjectedNormalConditional(GeneralConditional):
     """Normal noise around the anchor, scaled back to unit length.
 
     Parameters
@@ -96,11 +96,6 @@ class ProjectedNormalConditional(Conditional):
         self.space: Sphere = _sphere(space, type(self).__name__)
         self.scale = _scale(scale)
         self._radial = radial_integral(space.dim, 1.0 / self.scale)
-
-    @property
-    def dissimilarity(self) -> None:
-        """None: its delta is no member of `contrica.dissimilarities`."""
-        return
 
     @property
     def is_factorised(self) -> bool:
@@ -139,7 +134,7 @@ class ProjectedNormalConditional(Conditional):
         return self._at_cosine((latents * positives).sum(-1))
 
 
-class ProjectedLaplaceConditional(Conditional):
+class ProjectedLaplaceConditional(GeneralConditional):
     """Laplace noise around the anchor, scaled back to unit length.
 
     Parameters
@@ -165,11 +160,6 @@ class ProjectedLaplaceConditional(Conditional):
     def __init__(self, space: Space, scale: float) -> None:
         self.space: Sphere = _sphere(space, type(self).__name__)
         self.scale = _scale(scale)
-
-    @property
-    def dissimilarity(self) -> None:
-        """None: no symmetric delta gives this law."""
-        return
 
     @property
     def is_factorised(self) -> bool:

@@ -83,35 +83,7 @@ class VonMisesFisherConditional(FlatConditional):
         return log_normaliser(self.space.dim, 2.0 * self.concentration) - 2.0 * self.constant_log_normaliser
 
     def _draw(self, latents: Tensor, generator: torch.Generator) -> Tensor:
-        spread = torch.empty(len(latents), dtype=torch.float64)
-        tangents = torch.empty(len(latents), self.space.dim - 1, dtype=torch.float64)
-        waiting = torch.arange(len(latents))
-        while len(waiting):
-            accepted, proposed, directions = self._propose(len(waiting), generator)
-            spread[waiting[accepted]] = proposed[accepted]
-            tangents[waiting[accepted]] = directions[accepted]
-            waiting = waiting[~accepted]
-        sine = (spread * (2.0 - spread)).clamp_min(0.0).sqrt()
-        around_first_axis = torch.cat([(1.0 - spread)[:, None], sine[:, None] * tangents], 1)
-        return _carried_from_first_axis(latents, around_first_axis)
-
-    def _propose(self, num_samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Return which proposals are accepted, their 1 - cos(angle), and unit tangent directions."""
-        k, extent = self.concentration, self.space.dim - 1.0
-        normals = draws.normals((num_samples, self.space.dim), generator)
-        uniforms = draws.uniforms((num_samples,), generator)
-        first, rest = normals[:, 0], normals[:, 1:]
-        across = torch.linalg.vector_norm(rest, dim=1)
-        length = torch.linalg.vector_norm(normals, dim=1)
-        # z = (1 - cos)/2 of a uniform direction is Beta((n-1)/2, (n-1)/2); for small angles without cancellation.
-        z = 0.5 * torch.where(first > 0, across.square() / (length * (length + first.abs())), 1.0 - first / length)
-        narrow = extent / (2.0 * k + math.hypot(2.0 * k, extent))
-        spread = 2.0 * narrow * z / (1.0 - (1.0 - narrow) * z)
-        short = 2.0 * narrow / (1.0 + narrow)  # 1 - x0 of Wood's x0 = (1 - b)/(1 + b)
-        log_ratio = k * (short - spread) + extent * (
-            torch.log(short + (1.0 - short) * spread) - math.log(short * (2.0 - short))
-        )
-        return uniforms.log() <= log_ratio, spread, rest / across[:, None]
+        return around(latents, torch.full((len(latents),), self.concentration, dtype=torch.float64), generator)
 
     def _distance(self, latents: Tensor, positives: Tensor) -> Tensor:
         # Half the squared chord is 1 - <s, s~> for unit vectors, and keeps its digits where they are close.
@@ -123,6 +95,41 @@ class VonMisesFisherConditional(FlatConditional):
 
     def _log_normaliser(self, latents: Tensor) -> Tensor:
         return torch.full(latents.shape[:-1], self.constant_log_normaliser, dtype=torch.float64)
+
+
+def around(directions: Tensor, concentrations: Tensor, generator: torch.Generator) -> Tensor:
+    """Return one von Mises-Fisher draw per mean direction (rows, n >= 2), each of its own concentration (rows,)."""
+    rows, dim = directions.shape
+    spread = torch.empty(rows, dtype=torch.float64)
+    tangents = torch.empty(rows, dim - 1, dtype=torch.float64)
+    waiting = torch.arange(rows)
+    while len(waiting):
+        accepted, proposed, sideways = _propose(concentrations[waiting], dim, generator)
+        spread[waiting[accepted]] = proposed[accepted]
+        tangents[waiting[accepted]] = sideways[accepted]
+        waiting = waiting[~accepted]
+    sine = (spread * (2.0 - spread)).clamp_min(0.0).sqrt()
+    around_first_axis = torch.cat([(1.0 - spread)[:, None], sine[:, None] * tangents], 1)
+    return _carried_from_first_axis(directions, around_first_axis)
+
+
+def _propose(k: Tensor, dim: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Return which proposals are accepted, their 1 - cos(angle), and unit tangent directions."""
+    extent = dim - 1.0
+    normals = draws.normals((len(k), dim), generator)
+    uniforms = draws.uniforms((len(k),), generator)
+    first, rest = normals[:, 0], normals[:, 1:]
+    across = torch.linalg.vector_norm(rest, dim=1)
+    length = torch.linalg.vector_norm(normals, dim=1)
+    # z = (1 - cos)/2 of a uniform direction is Beta((n-1)/2, (n-1)/2); for small angles without cancellation.
+    z = 0.5 * torch.where(first > 0, across.square() / (length * (length + first.abs())), 1.0 - first / length)
+    narrow = extent / (2.0 * k + torch.hypot(2.0 * k, k.new_tensor(extent)))
+    spread = 2.0 * narrow * z / (1.0 - (1.0 - narrow) * z)
+    short = 2.0 * narrow / (1.0 + narrow)  # 1 - x0 of Wood's x0 = (1 - b)/(1 + b)
+    log_ratio = k * (short - spread) + extent * (
+        torch.log(short + (1.0 - short) * spread) - torch.log(short * (2.0 - short))
+    )
+    return uniforms.log() <= log_ratio, spread, rest / across[:, None]
 
 
 def log_normaliser(dim: int, concentration: float) -> float:

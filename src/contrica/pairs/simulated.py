@@ -1,7 +1,7 @@
 """Positive pairs of a simulation: latents are drawn in pairs, and each is mixed into an observation.
 
-s ~ p(s), s~ ~ p(s~|s), x = g(s), x~ = g(s~). Training sees (x, x~) alone; the latents are given out separately, to
-whoever scores the codes.
+s ~ p(s), s~ ~ p(s~|s), x = g(s), x~ = g(s~). With noise, x = g(s + d) + e, and d and e are drawn anew for each view.
+Training sees (x, x~) alone; the latents s, s~ are given out separately, to whoever scores the codes.
 """
 
 from collections.abc import Callable
@@ -23,12 +23,17 @@ class SimulatedPairs:
     latent_model : LatentModel
         Draws pairs of latents.
     mixing : callable
-        The injective map g from latents (batch, latent_dim) to observations (batch, ...).
+        The map g from latents (batch, latent_dim) to observations (batch, ...).
+    latent_noise, observation_noise : float
+        Standard deviations of independent normal noise d, in the units of the latents, and e, in the units of the
+        observations; 0 for none. Latents with noise may leave their space, and g must be defined there.
 
     Raises
     ------
     DtypeError
         If an argument is of another kind.
+    DomainError
+        If a noise is negative or not finite.
 
     Examples
     --------
@@ -40,7 +45,14 @@ class SimulatedPairs:
     torch.Size([4, 2])
     """
 
-    def __init__(self, latent_model: LatentModel, mixing: Callable[[Tensor], Tensor]) -> None:
+    def __init__(
+        self,
+        latent_model: LatentModel,
+        mixing: Callable[[Tensor], Tensor],
+        *,
+        latent_noise: float = 0.0,
+        observation_noise: float = 0.0,
+    ) -> None:
         """Keep both; nothing is drawn yet."""
         if not isinstance(latent_model, LatentModel):
             raise DtypeError(
@@ -50,6 +62,8 @@ class SimulatedPairs:
             raise DtypeError(f"mixing must be callable, got {type(mixing).__name__}; pass a function of the latents")
         self.latent_model = latent_model
         self.mixing = mixing
+        self.latent_noise = _checks.not_negative(latent_noise, "latent_noise")
+        self.observation_noise = _checks.not_negative(observation_noise, "observation_noise")
 
     def draw(self, batch_size: int, *, generator: torch.Generator) -> PairBatch:
         """Draw ``batch_size`` independent pairs of observations.
@@ -78,4 +92,16 @@ class SimulatedPairs:
         """
         size = _checks.count(batch_size, "batch_size", least=2)
         latents, positives = self.latent_model.sample(size, generator=_checks.generator(generator))
-        return PairBatch(self.mixing(latents), self.mixing(positives)), latents, positives
+        anchors, positive_views = (self._seen(view, generator) for view in (latents, positives))
+        return PairBatch(anchors, positive_views), latents, positives
+
+    def _seen(self, latents: Tensor, generator: torch.Generator) -> Tensor:
+        shown = _with_noise(latents, self.latent_noise, generator)
+        return _with_noise(self.mixing(shown), self.observation_noise, generator)
+
+
+def _with_noise(values: Tensor, scale: float, generator: torch.Generator) -> Tensor:
+    if scale == 0.0:
+        return values
+    noise = torch.randn(values.shape, generator=generator, dtype=values.dtype, device=generator.device)
+    return values + scale * noise.to(values.device)
