@@ -60,6 +60,7 @@ from contrica.identifiability import Guarantee, Indeterminacy, guarantee
 from contrica.optima import best_loss
 from contrica.evaluation import Scores, linear_r2, mcc, score
 from contrica.second_stage import estimate_num_latents, resolve_axes
+from contrica.diagnosis import Diagnosis, diagnose
 from contrica.saving import load_model, save_model
 from contrica.experiment import Experiment, run
 from contrica.record import Record
@@ -80,6 +81,7 @@ __all__ = [
     "ContricaError",
     "Conv",
     "Critic",
+    "Diagnosis",
     "Dissimilarity",
     "DomainError",
     "DtypeError",
@@ -139,6 +141,7 @@ __all__ = [
     "best_loss",
     "contrast",
     "describe_pairs",
+    "diagnose",
     "estimate_num_latents",
     "guarantee",
     "linear_r2",
