@@ -5,14 +5,11 @@ critic, trains them (`contrica.training`) with an eye on held-out rows, and enco
 (Matthes, Han, Shen 2023, arXiv 2311.04774.)
 """
 
-import copy
 import dataclasses
-import math
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, Self
 
-import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -23,10 +20,11 @@ from torch import nn
 from contrica import _checks
 from contrica.dissimilarities import SphereDot
 from contrica.errors import DomainError
-from contrica.estimator.fitting import VALUES, Curve, OnStep, fit_parts, mean_loss
-from contrica.estimator.holding_out import held_out
+from contrica.estimator.fitted import Fitted
+from contrica.estimator.fitting import VALUES, Curve, OnStep, fit_parts
+from contrica.estimator.holding_out import split_rows
 from contrica.estimator.labels import Labels
-from contrica.estimator.observations import blocks, refuse_nonfinite, same_shape
+from contrica.estimator.observations import Array, checked, same_shape
 from contrica.estimator.parts import (
     EncoderFactory,
     critic_of,
@@ -37,37 +35,17 @@ from contrica.estimator.parts import (
     loss_of,
 )
 from contrica.estimator.row_order import RowOrder
-from contrica.estimator.scaling import Scaling
-from contrica.estimator.sources import DrawnRows, PairRules, Rows, kind_of
+from contrica.estimator.scaling import Scaling, sampled, start_of
+from contrica.estimator.sources import Pairing, PairKind, PairRules, Rows, kind_of
 from contrica.estimator.streams import RandomState, Streams, lent_to_torch
-from contrica.losses import InfoNCE, Loss
-from contrica.pairs import PairBatch
+from contrica.losses import Loss
 from contrica.pairs.label_space import Periods
-from contrica.pairs.recording import is_mapped
-from contrica.pairs.row_draws import random_subset
 from contrica.pairs.temporal import Lags
 from contrica.pairs.timeline import Separation
 from contrica.training import StepRecord, TrainingOptions
 
-Array = npt.NDArray[Any]
-
-SCALING_ROWS = 65_536
-"""Rows on which the units of the columns are measured, drawn at random where there are more."""
-
-START_ROWS = 4096
-"""Rows from which the encoder's whitening starts."""
-
-WILD = 10.0
-"""Values further than so many spreads from the median do not stretch the whitening from which the encoder starts."""
-
-HELD_OUT_BATCHES = 4
-"""Batches of held-out pairs on which the loss is taken during training."""
-
-SCORED_BATCHES = 8
-"""Batches that a score is the mean of."""
-
-SCORED_CANDIDATES = 1024
-"""Candidates among which the positive is looked for in a score, so that a score is at most the logarithm of this."""
+AS_IT_COMES: dict[str, Any] = {"accept_sparse": False, "ensure_all_finite": False, "allow_nd": True}
+"""How scikit-learn is asked to read X: numbers of any shape, not searched for NaN, which would read a mapped file."""
 
 
 class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -82,10 +60,12 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Number of codes.
     loss : str or Loss, default "infonce"
         "infonce", "nce", "scl", "nwj", or a `Loss`.
-    dissimilarity : str or Dissimilarity, default "laplace"
-        How the factors of a pair differ. "laplace" (mostly little, at times much) and "generalised_normal" (all
-        alike, exponent 3) identify the axes; "normal", "correlated_normal" and "sphere" (unit codes) identify the
-        codes up to a linear map. Or a dissimilarity made for as many codes, which is copied.
+    dissimilarity : str or Dissimilarity, default "auto"
+        How the factors of a pair differ. "laplace" (mostly little, at times much) and "generalised_normal" (evenly,
+        up to a limit) identify the axes, each where pairs do differ so, and turn them by 45 degrees where it is the
+        other; "normal", "correlated_normal" and "sphere" (unit codes) identify the codes up to a linear map. "auto"
+        is "generalised_normal" for pairs by continuous labels, which differ evenly within the bandwidth, and
+        "laplace" for all others. Or a dissimilarity made for as many codes, which is copied.
     encoder : str, torch module or callable, default "auto"
         "mlp" for rows of numbers, "conv" for images of shape (channels, size, size), "auto" for whichever fits. A
         module is copied and trained from the parameters that it has. A callable is called as ``encoder(columns,
@@ -179,6 +159,7 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     Examples
     --------
+    >>> import numpy as np
     >>> turns = np.linspace(0.0, 60.0, 1200)
     >>> recording = np.stack([np.sin(turns), np.cos(turns), np.sin(2.0 * turns)], axis=1)
     >>> model = ContrastiveICA(2, lags=range(1, 6), steps=20, random_state=0).fit(recording)
@@ -191,7 +172,7 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         n_components: int = 2,
         *,
         loss: str | Loss = "infonce",
-        dissimilarity: str | nn.Module | Callable[..., Any] = "laplace",
+        dissimilarity: str | nn.Module | Callable[..., Any] = "auto",
         encoder: str | nn.Module | EncoderFactory = "auto",
         widths: Sequence[int] | None = None,
         offsets: bool = True,
@@ -285,10 +266,9 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             After the best parameters so far were put in place: the estimator is fitted, and may be used.
         """
         observations = self._read(X, reset=True)
-        codes = _checks.count(self.n_components, "n_components")
+        num_codes = _checks.count(self.n_components, "n_components")
         streams = Streams.of(self.random_state)
         device, loss = device_of(self.device), loss_of(self.loss)
-        dissimilarity = dissimilarity_of(self.dissimilarity, codes)
         options = TrainingOptions(
             steps=self.steps, batch_size=self.batch_size, learning_rate=self.learning_rate, optimizer=self.optimizer
         )
@@ -298,38 +278,44 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             raise DomainError(
                 f"validation_fraction must lie in [0, 1), got {self.validation_fraction}; pass a share such as 0.1"
             )
-        self.pair_kind_ = kind_of(self.pairs, X_pos is not None, y is not None)
-        rows = self._rows(observations, y, X_pos, groups, times)
-        self._rules = self._rules_for(rows.labels)
-        self.bandwidth_ = self._rules.bandwidth
-        self._dtype = dtype_of(self.encoder)
-        self._seed = streams.seed
-        self.observation_shape_ = observations.shape[1:]
-        start = self._start(observations, rows.order, streams.named("start"))
-        source, batches = self._split(rows, options.batch_size, streams.named("held-out"))
-        generator = streams.named("init")
+        kind = kind_of(self.pairs, X_pos is not None, y is not None)
+        rows = self._rows(kind, observations, y, X_pos, groups, times)
+        rules = self._rules(kind, rows.labels)
+        dissimilarity = dissimilarity_of(self.dissimilarity, num_codes, flat=rules.flat)
+        sample = sampled(observations, streams.named("start"))
+        scaling = Scaling.of(sample) if self.standardise else Scaling(None, None)
+        pairing = Pairing(rules, scaling, dtype_of(self.encoder))
+        start = start_of(sample, scaling).to(pairing.dtype)
+        split = split_rows(
+            pairing,
+            rows,
+            fraction=self.validation_fraction,
+            batch_size=options.batch_size,
+            generator=streams.named("held-out"),
+        )
+        init = streams.named("init")
         with lent_to_torch(streams.named("torch")):
-            self.encoder_ = encoder_of(
+            encoder = encoder_of(
                 self.encoder,
                 start,
-                codes,
+                num_codes,
                 widths=self.widths,
                 on_sphere=isinstance(dissimilarity, SphereDot),
-                generator=generator,
+                generator=init,
             ).to(device)
-            self.critic_ = critic_of(dissimilarity, loss, start, offsets=self.offsets, generator=generator).to(device)
+            critic = critic_of(dissimilarity, loss, start, offsets=self.offsets, generator=init).to(device)
             curve = fit_parts(
-                self.encoder_,
-                self.critic_,
+                encoder,
+                critic,
                 loss,
-                source,
-                held_out=[batch.to(device) for batch in batches],
-                options=dataclasses.replace(options, batch_size=min(options.batch_size, source.num_rows)),
+                split.source,
+                held_out=[batch.to(device) for batch in split.batches],
+                options=dataclasses.replace(options, batch_size=min(options.batch_size, split.source.num_rows)),
                 patience=self.patience,
                 generator=streams.named("pairs"),
                 on_step=self._see,
             )
-        self._finish(observations, curve)
+        self._keep(Fitted(encoder, critic, loss, pairing, observations.shape[1:], streams.seed), observations, curve)
         return self
 
     def transform(self, X: Any) -> Array:
@@ -346,7 +332,7 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             If rows have another shape than in fit, or are not finite.
         """
         check_is_fitted(self)
-        return self._codes(self._read(X, reset=False))
+        return self._fitted.codes(self._read(X, reset=False), self.codes_.shape[1])
 
     def score(
         self,
@@ -377,13 +363,8 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             As fit, or if what made the pairs in fit is missing here.
         """
         check_is_fitted(self)
-        rows = self._rows(self._read(X, reset=False), y, X_pos, groups, times)
-        source = self._source(rows, rows.order)
-        size = min(SCORED_CANDIDATES, source.num_rows)
-        generator = Streams(self._seed).named("score")
-        device = next((parameter.device for parameter in self.encoder_.parameters()), torch.device("cpu"))
-        batches = [source.draw(size, generator=generator).to(device) for _ in range(SCORED_BATCHES)]
-        return math.log(size) - mean_loss(self.encoder_, self.critic_, InfoNCE(), batches)
+        observations = self._read(X, reset=False)
+        return self._fitted.information(self._rows(self.pair_kind_, observations, y, X_pos, groups, times))
 
     @property
     def _n_features_out(self) -> int:
@@ -394,44 +375,34 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
-    def _read(self, X: Any, *, reset: bool, name: str = "X") -> Array:
+    def _read(self, X: Any, *, reset: bool) -> Array:
         """Return X as an array of numbers, not copied where it is one; in memory it is finite."""
-        settings: dict[str, Any] = {"accept_sparse": False, "ensure_all_finite": False, "allow_nd": True}
-        if name == "X":
-            settings["ensure_min_samples"] = 2 if reset else 1
-            observations: Array = validate_data(self, X, reset=reset, **settings)
-        else:
-            observations = check_array(X, input_name=name, **settings)
+        observations = validate_data(self, X, reset=reset, ensure_min_samples=2 if reset else 1, **AS_IT_COMES)
         if not reset:
-            same_shape(observations, self.observation_shape_, name)
-        if observations.dtype.kind == "f" and observations.dtype.itemsize > np.dtype(np.float64).itemsize:
-            observations = observations.astype(np.float64)
-        if not is_mapped(observations):
-            for block in blocks(observations):
-                refuse_nonfinite(observations[block], name, first_row=block.start)
-        return observations
+            same_shape(observations, self._fitted.shape, "X")
+        return checked(observations, "X")
 
-    def _rows(self, observations: Array, y: Any, X_pos: Any, groups: Any, times: Any) -> Rows:
+    def _rows(self, kind: PairKind, observations: Array, y: Any, X_pos: Any, groups: Any, times: Any) -> Rows:
         num_rows = len(observations)
         order = RowOrder.of(num_rows, groups, times, self.max_gap)
         missing = {"given": X_pos is None, "labels": y is None, "time": False}
-        if missing[self.pair_kind_]:
-            needed = "X_pos" if self.pair_kind_ == "given" else "y"
+        if missing[kind]:
+            needed = "X_pos" if kind == "given" else "y"
             raise DomainError(f"pairs are formed from {needed}, as they were in fit, but there is none; pass it")
-        labels = Labels.of(y, num_rows, self.label_kinds) if self.pair_kind_ == "labels" else None
-        if self.pair_kind_ != "given":
+        labels = Labels.of(y, num_rows, self.label_kinds) if kind == "labels" else None
+        if kind != "given":
             return Rows(observations, observations, order, labels)
-        self.observation_shape_ = observations.shape[1:]
-        positives = self._read(X_pos, reset=False, name="X_pos")
+        positives = checked(check_array(X_pos, input_name="X_pos", **AS_IT_COMES), "X_pos")
+        same_shape(positives, observations.shape[1:], "X_pos")
         _checks.same_rows(torch.empty(num_rows), torch.empty(len(positives)), "X", "X_pos")
         return Rows(observations, positives, order, None)
 
-    def _rules_for(self, labels: Labels | None) -> PairRules:
+    def _rules(self, kind: PairKind, labels: Labels | None) -> PairRules:
         bandwidth = self.bandwidth
         if bandwidth is None and labels is not None:
             bandwidth = labels.bandwidth(self.periods)
         return PairRules(
-            kind=self.pair_kind_,
+            kind=kind,
             lags=self.lags,
             exclude_within=self.exclude_within,
             bandwidth=bandwidth,
@@ -439,39 +410,8 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             periods=self.periods,
             balanced=self.balanced,
             apart=self.apart,
+            flat=labels is not None and labels.continuous is not None,
         )
-
-    def _start(self, observations: Array, order: RowOrder, generator: torch.Generator) -> torch.Tensor:
-        """Measure the units of the columns, and return the rows from which the encoder starts, in these units."""
-        drawn = random_subset(len(observations), min(len(observations), SCALING_ROWS), generator).numpy()
-        sample = observations[np.sort(drawn)]
-        refuse_nonfinite(sample, "X")
-        self.scaling_ = Scaling.of(sample) if self.standardise else Scaling(None, None)
-        kept = random_subset(len(sample), min(len(sample), START_ROWS), generator).numpy()
-        scaled = self.scaling_(sample[kept])
-        if self.scaling_.centre is not None:
-            scaled = scaled.clip(-WILD, WILD)
-        return torch.from_numpy(scaled).to(self._dtype)
-
-    def _split(self, rows: Rows, batch_size: int, generator: torch.Generator) -> tuple[DrawnRows, list[PairBatch]]:
-        """Return a source of the rows to train on, and batches of those that are held out.
-
-        Where what is held out or what remains leaves no pairs, nothing is held out.
-        """
-        order = rows.order
-        held = held_out(order, self.validation_fraction, longest_lag=self._rules.longest_lag, generator=generator)
-        if held is not None:
-            try:
-                source, rest = (self._source(rows, order.part(chosen)) for chosen in (~held, held))
-                size = min(batch_size, rest.num_rows)
-                return source, [rest.draw(size, generator=generator) for _ in range(HELD_OUT_BATCHES)]
-            except DomainError:
-                pass
-        return self._source(rows, order), []
-
-    def _source(self, rows: Rows, order: RowOrder) -> DrawnRows:
-        places = self._rules.over(order, rows.labels)
-        return DrawnRows(places, rows, order, scaling=self.scaling_, dtype=self._dtype)
 
     def _see(self, record: StepRecord) -> None:
         if self.on_step is not None:
@@ -479,23 +419,12 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         if self.verbose and record.step % max(1, self.steps // VALUES) == 0:
             sys.stderr.write(f"step {record.step} of {self.steps}: loss {record.loss:.4f} nats\n")
 
-    def _finish(self, observations: Array, curve: Curve) -> None:
+    def _keep(self, fitted: Fitted, observations: Array, curve: Curve) -> None:
+        self._fitted = fitted
+        self.encoder_, self.critic_, self.scaling_ = fitted.encoder, fitted.critic, fitted.pairing.scaling
+        self.pair_kind_, self.bandwidth_ = fitted.pairing.rules.kind, fitted.pairing.rules.bandwidth
         self.n_iter_, self.best_iter_ = len(curve.losses), curve.best_step
         self.loss_curve_, self.validation_curve_ = curve.losses, curve.held_out
-        self.codes_ = self._codes(observations)
+        self.codes_ = fitted.codes(observations, self.n_components)
         if curve.interruption is not None:
             raise curve.interruption
-
-    @torch.no_grad()
-    def _codes(self, observations: Array) -> Array:
-        small = observations.dtype.kind == "f" and observations.dtype.itemsize <= np.dtype(np.float32).itemsize
-        # In float64 the code of a row does not depend on the rows beside it by more than float64's rounding.
-        encoder = self.encoder_ if small else copy.deepcopy(self.encoder_).double()
-        dtype = self._dtype if small else torch.float64
-        device = next((parameter.device for parameter in encoder.parameters()), torch.device("cpu"))
-        codes = np.empty((len(observations), self.n_components), np.float32 if small else np.float64)
-        for block in blocks(observations):
-            values = observations[block]
-            refuse_nonfinite(values, "X", first_row=block.start)
-            codes[block] = encoder(torch.from_numpy(self.scaling_(values)).to(device, dtype)).cpu().numpy()
-        return codes

@@ -3,13 +3,17 @@
 Rows that follow each other are nearly copies, so rows held out one by one would be known from their neighbours.
 """
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from contrica.errors import DomainError
 from contrica.estimator.row_order import RowOrder
+from contrica.estimator.sources import DrawnRows, Pairing, Rows
+from contrica.pairs import PairBatch
 
 LEAST_GROUPS = 5
 """From so many groups on whole ones are held out, otherwise blocks: of three groups, one is too much to miss."""
@@ -22,6 +26,9 @@ LEAST_ROWS = 50
 
 LAGS_PER_BLOCK = 4
 """A block has at least so many times the longest lag in rows, so that most of its rows have their positive in it."""
+
+HELD_OUT_BATCHES = 4
+"""Batches of held-out pairs on which the loss is taken during training."""
 
 
 def held_out(
@@ -59,3 +66,27 @@ def held_out(
         first = int(start) + int(torch.randint(int(end - start) - size + 1, (), generator=generator))
         chosen[first : first + size] = True
     return chosen
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """A source of the rows to train on, the order of those held out, and batches of pairs of these, if there are."""
+
+    source: DrawnRows
+    held_out: RowOrder | None
+    batches: list[PairBatch]
+
+
+def split_rows(pairing: Pairing, rows: Rows, *, fraction: float, batch_size: int, generator: torch.Generator) -> Split:
+    """Hold out a share of the rows; none where what is held out or what remains would leave no pairs."""
+    order = rows.order
+    held = held_out(order, fraction, longest_lag=pairing.rules.longest_lag, generator=generator)
+    if held is not None:
+        rest = order.part(held)
+        try:
+            source, apart = pairing.source(rows, order.part(~held)), pairing.source(rows, rest)
+            size = min(batch_size, apart.num_rows)
+            return Split(source, rest, [apart.draw(size, generator=generator) for _ in range(HELD_OUT_BATCHES)])
+        except DomainError:
+            pass
+    return Split(pairing.source(rows, order), None, [])

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contrica.errors import DomainError, ShapeError
+from contrica.pairs.recording import is_mapped
 
 VALUES_AT_ONCE = 1 << 22
 """Values that are converted and encoded together: some tens of megabytes with what the encoder adds."""
@@ -18,19 +19,20 @@ VALUES_AT_ONCE = 1 << 22
 MOST_ROWS_AT_ONCE = 8192
 """Rows that are encoded together at most."""
 
+Array = npt.NDArray[Any]
+
 NAMED_ROWS = 5
 """So many rows are named where some are not finite."""
 
 
-def blocks(observations: npt.NDArray[Any]) -> Iterator[slice]:
+def blocks(observations: Array) -> Iterator[slice]:
     """Yield slices of rows that fit into memory together, in order."""
-    row = max(1, math.prod(observations.shape[1:]))
-    step = max(1, min(MOST_ROWS_AT_ONCE, VALUES_AT_ONCE // row))
+    step = rows_at_once(observations, MOST_ROWS_AT_ONCE)
     for first in range(0, len(observations), step):
         yield slice(first, min(first + step, len(observations)))
 
 
-def refuse_nonfinite(values: npt.NDArray[Any], name: str, *, first_row: int = 0) -> None:
+def refuse_nonfinite(values: Array, name: str, *, first_row: int = 0) -> None:
     """Raise DomainError that names the rows of ``values`` in which a number is NaN or infinite, if there are some."""
     if values.dtype.kind != "f" or bool(np.isfinite(values).all()):
         return
@@ -41,9 +43,31 @@ def refuse_nonfinite(values: npt.NDArray[Any], name: str, *, first_row: int = 0)
     )
 
 
-def same_shape(observations: npt.NDArray[Any], shape: tuple[int, ...], name: str) -> None:
+def rows_at_once(observations: Array, most: int) -> int:
+    """Return how many rows, at most ``most`` and at least 2, fit into memory together."""
+    return max(2, min(most, len(observations), VALUES_AT_ONCE // max(1, math.prod(observations.shape[1:]))))
+
+
+def checked(observations: Array, name: str) -> Array:
+    """Return ``observations`` in at most 64 bits; in memory they are finite, in a mapped file that shows when read.
+
+    Raises
+    ------
+    DomainError
+        If a row in memory is not finite.
+    """
+    if observations.dtype.kind == "f" and observations.dtype.itemsize > np.dtype(np.float64).itemsize:
+        observations = observations.astype(np.float64)
+    if not is_mapped(observations):
+        for block in blocks(observations):
+            refuse_nonfinite(observations[block], name, first_row=block.start)
+    return observations
+
+
+def same_shape(observations: Array, shape: tuple[int, ...], name: str) -> None:
     """Raise ShapeError unless each row has ``shape``."""
     if observations.shape[1:] != shape:
         raise ShapeError(
-            f"each row of {name} must have shape {shape} as in fit, got {observations.shape[1:]}; pass the same columns"
+            f"each row of {name} must have shape {shape} like those of X in fit, got {observations.shape[1:]};"
+            " pass the same columns"
         )

@@ -50,8 +50,14 @@ def loss_of(loss: str | Loss) -> Loss:
     return LOSSES[_checks.choice(loss, "loss", tuple(LOSSES))]()
 
 
-def dissimilarity_of(dissimilarity: str | nn.Module | Callable[[Tensor, Tensor], Tensor], dim: int) -> Any:
-    """Return the dissimilarity of that name for ``dim`` codes, or a copy of the one that was given."""
+def dissimilarity_of(dissimilarity: object, dim: int, *, flat: bool) -> Any:
+    """Return the dissimilarity of that name for ``dim`` codes, or a copy of the one that was given.
+
+    "auto" has a flat middle where pairs differ evenly up to a limit, ``flat``, and a pointed one elsewhere: an exponent
+    on the other side of 2 than that of the pairs would turn the axes.
+    """
+    if dissimilarity == "auto":
+        dissimilarity = "generalised_normal" if flat else "laplace"
     if not isinstance(dissimilarity, str):
         if not callable(dissimilarity):
             raise DtypeError(f"dissimilarity must be a name or callable, got {type(dissimilarity).__name__}; pass one")
@@ -59,7 +65,7 @@ def dissimilarity_of(dissimilarity: str | nn.Module | Callable[[Tensor, Tensor],
         if made_for != dim:
             raise ShapeError(f"dissimilarity must be made for n_components = {dim} codes, got one for {made_for}")
         return copy.deepcopy(dissimilarity)
-    return DISSIMILARITIES[_checks.choice(dissimilarity, "dissimilarity", tuple(DISSIMILARITIES))](dim)
+    return DISSIMILARITIES[_checks.choice(dissimilarity, "dissimilarity", ("auto", *DISSIMILARITIES))](dim)
 
 
 def encoder_of(

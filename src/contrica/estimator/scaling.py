@@ -8,16 +8,30 @@ rows, so that a large offset beside small changes is not rounded away in float32
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from contrica.errors import DomainError
+from contrica.estimator.observations import Array, refuse_nonfinite, rows_at_once
+from contrica.pairs.row_draws import random_subset
 
 NORMAL_QUARTILES = 1.3489795003921634
 """Distance of the quartiles of a normal law of unit variance."""
 
 ROUNDING = 1e-12
 """A spread below this share of the size of the values is rounding of float64, whose step is 2e-16 of them."""
+
+SCALING_ROWS = 65_536
+"""Rows on which the units of the columns are measured."""
+
+START_ROWS = 4096
+"""Rows from which the encoder's whitening starts."""
+
+WILD = 10.0
+"""Values further than so many spreads from the median do not stretch the whitening from which the encoder starts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +49,7 @@ class Scaling:
     spread: npt.NDArray[np.float64] | None
 
     @classmethod
-    def of(cls, observations: npt.NDArray[Any]) -> "Scaling":
+    def of(cls, observations: Array) -> "Scaling":
         """Measure vectors of shape (rows, columns); images and the like are left as they are."""
         if observations.ndim != 2:
             return cls(None, None)
@@ -51,10 +65,32 @@ class Scaling:
         """Which columns do not differ from row to row; empty for images."""
         return np.zeros(0, np.bool_) if self.spread is None else np.isinf(self.spread)
 
-    def __call__(self, observations: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        """Return the observations in the new units, float64."""
-        table = observations.astype(np.float64)
+    def __call__(self, observations: Array) -> Array:
+        """Return the observations in the new units, float64; images and the like as they are."""
         if self.centre is None or self.spread is None:
-            return table
-        scaled: npt.NDArray[np.float64] = (table - self.centre) / self.spread
+            return observations
+        scaled: npt.NDArray[np.float64] = (observations.astype(np.float64) - self.centre) / self.spread
         return scaled
+
+
+def sampled(observations: Array, generator: torch.Generator) -> Array:
+    """Return the rows on which units are measured, in order: all of them, or as many as memory affords at random.
+
+    Raises
+    ------
+    DomainError
+        If one of them is not finite, or all are equal.
+    """
+    size = rows_at_once(observations, SCALING_ROWS)
+    sample = np.asarray(observations[np.sort(random_subset(len(observations), size, generator).numpy())])
+    refuse_nonfinite(sample, "X")
+    if bool((sample == sample[0]).all()):
+        raise DomainError("X must differ from row to row, got equal rows only; pass more of the recording")
+    return sample
+
+
+def start_of(sample: Array, scaling: Scaling) -> Tensor:
+    """Return some thousand of the rows, evenly over the sample, from which the whitening of an encoder is measured."""
+    size = min(len(sample), START_ROWS)
+    scaled = scaling(sample[np.linspace(0, len(sample) - 1, size).astype(np.int64)])
+    return torch.tensor(scaled if scaling.centre is None else scaled.clip(-WILD, WILD))

@@ -65,7 +65,10 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class PairRules:
-    """How pairs are formed from what is known of the rows; see `ContrastiveICA` for each."""
+    """How pairs are formed from what is known of the rows; see `ContrastiveICA` for each.
+
+    ``flat`` says that whatever is near enough is as likely as what is nearest, as with labels within a bandwidth.
+    """
 
     kind: PairKind
     lags: Lags
@@ -75,6 +78,7 @@ class PairRules:
     periods: Periods | None
     balanced: bool
     apart: Separation
+    flat: bool
 
     @property
     def longest_lag(self) -> int:
@@ -121,6 +125,25 @@ class PairRules:
                 f" {self.exclude_within!r}; pass one of them"
             )
         return torch.from_numpy(order.groups)
+
+
+@dataclass(frozen=True, eq=False)
+class Pairing:
+    """How rows become pairs of observations: the rules, the units, and the dtype of the encoder."""
+
+    rules: PairRules
+    scaling: Scaling
+    dtype: torch.dtype
+
+    def source(self, rows: Rows, order: RowOrder) -> "DrawnRows":
+        """Return a source of pairs of those ``rows`` that are in ``order``.
+
+        Raises
+        ------
+        ShapeError, DtypeError, DomainError
+            If they leave no pairs.
+        """
+        return DrawnRows(self.rules.over(order, rows.labels), rows, order, scaling=self.scaling, dtype=self.dtype)
 
 
 class DrawnRows:
