@@ -13,13 +13,14 @@ from contrica.latents import (
     LaplaceConditional,
     LatentModel,
     NormalConditional,
+    NormalMarginal,
     ProjectedLaplaceConditional,
     ProjectedNormalMarginal,
     UniformMarginal,
     VonMisesFisherConditional,
 )
 from contrica.losses import NCE, InfoNCE
-from contrica.spaces import Box, Sphere
+from contrica.spaces import Box, Euclidean, Sphere
 from contrica.training import TrainingOptions
 
 
@@ -102,6 +103,48 @@ def test_streams_differ_by_name_and_by_seed_and_leave_the_global_generator_alone
     run(experiment(training=TrainingOptions(steps=2, batch_size=16)))
     assert len(set(states.values())) == len(states)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.slow
+def test_what_was_learned_stands_in_the_order_of_the_matched_factors():
+    space = Box(2)
+    law = LatentModel(UniformMarginal(space), LaplaceConditional(space, [0.05, 0.3]))
+    delta = PowerSum(2, exponent=1.0, weights=10.0, learnable_weights=True)
+    made = run(
+        experiment(
+            latents=law,
+            mixing=MLPMixing(num_layers=1, candidates=2),
+            dissimilarity=delta,
+            output=BoxOutput(space),
+            training=TrainingOptions(steps=150, batch_size=256),
+        )
+    )
+    first, second = made.learned["weights"]
+    assert first > second
+
+
+def test_nothing_is_learned_besides_where_nothing_asks_for_it(record):
+    assert record.learned == {}
+    assert record.second_stage is None
+
+
+def test_a_second_stage_that_nothing_supports_says_why_and_claims_nothing():
+    space = Euclidean(2)
+    law = LatentModel(NormalMarginal(space), NormalConditional(space, 1.0))
+    made = run(experiment(latents=law, dissimilarity=PowerSum(2, exponent=2.0), second_stage=True, num_test=4000))
+    assert made.second_stage["holds"] is False
+    assert made.second_stage["scores"] is None
+    assert "nothing identifies the axes" in made.second_stage["text"]
+
+
+@pytest.mark.slow
+def test_the_second_stage_finds_axes_that_normal_noise_leaves_free():
+    space = Box(3)
+    law = LatentModel(UniformMarginal(space), NormalConditional(space, 0.1))
+    training = TrainingOptions(steps=300, batch_size=256)
+    made = run(experiment(latents=law, dissimilarity=PowerSum(3, exponent=2.0), training=training, second_stage=True))
+    assert made.scores["r2"]["value"] > 0.98
+    assert made.second_stage["scores"]["mcc_pearson"]["value"] > 0.98 > made.scores["mcc_pearson"]["value"]
 
 
 @pytest.mark.parametrize("coordinates", ["codes", "observations"])

@@ -30,6 +30,7 @@ from contrica.report import (
     RunRecord,
     default_folder,
     ensure_writable,
+    over_seeds,
     read_run,
     render_again,
     seeds_of,
@@ -227,6 +228,8 @@ def run(
         jobs=jobs,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         records=tuple(records[number] for number in range(len(experiments))),
+        published=dict(found.published),
+        charts=found.charts(),
     )
     paths = write_run(finished, folder, overwrite=overwrite)
     _tell(finished, folder, paths, as_json=as_json)
@@ -252,10 +255,10 @@ def report(
 
 
 def _tell(finished: RunRecord, folder: Path, paths: Sequence[Path], *, as_json: bool) -> None:
-    outcomes = [Outcome.of(record) for record in finished.records]
     if as_json:
-        _print_json(_summary(finished, outcomes, folder, paths))
+        _print_json(_summary(finished, [Outcome.of(record) for record in finished.records], folder, paths))
         return
+    outcomes = over_seeds(map(Outcome.of, finished.records))
     rows = Table("experiment", "outcome", "linear R²", "MCC", "gap, nats", "seconds", box=box.MARKDOWN)
     for outcome in outcomes:
         scores = [below_one(outcome.scores[metric].value) for metric in ("r2", "mcc_pearson")]

@@ -25,8 +25,9 @@ from contrica.datasets.photographs import photograph
 from contrica.dissimilarities import Dissimilarity, PowerSum
 from contrica.encoders import MLP, Conv, Output, ScalarNet
 from contrica.encoders.whitening import whitening
-from contrica.errors import DomainError, NoDensityError, NotIdentifiableError
+from contrica.errors import DomainError, NoDensityError, NotIdentifiableError, UnreliableScoreError
 from contrica.evaluation import Affine, SignedPermutation, score
+from contrica.evaluation.mcc import Matching
 from contrica.identifiability import guarantee
 from contrica.latents import LatentModel
 from contrica.losses import Loss
@@ -35,6 +36,7 @@ from contrica.optima import best_loss, oracle_loss
 from contrica.pairs import NeighbourhoodPairs, PairBatch, PairSource, SimulatedPairs
 from contrica.pairs.neighbourhood import NeighbourhoodForm
 from contrica.record import Record, environment
+from contrica.second_stage import resolve_axes
 from contrica.training import StepRecord, TrainingOptions, train
 from contrica.training.axes import turn_to_axes
 
@@ -163,6 +165,8 @@ class Experiment:
     turn_steps : tuple of int
         After these steps the codes are turned to the axes along which pairs differ, see `training.axes`; for MLP
         encoders and power sums of one exponent other than 2.
+    second_stage : bool
+        Whether axes are sought in the codes of pairs of their own, see `contrica.resolve_axes`, and scored as well.
     num_test : int
         Held-out pairs on which codes are scored.
     seed : int
@@ -183,6 +187,7 @@ class Experiment:
     output: Output | None = None
     latent_noise: float = 0.0
     observation_noise: float = 0.0
+    second_stage: bool = False
 
     @property
     def is_noisy(self) -> bool:
@@ -248,11 +253,12 @@ def run(experiment: Experiment, *, on_step: Callable[[StepRecord], None] | None 
     with torch.no_grad():
         codes, positive_codes = encoder(batch.anchors), encoder(batch.positives)
         code_delta = critic.dissimilarity(codes, positive_codes).double().mean()
+    scores = score(codes, latents, observations=batch.anchors, random_state=experiment.seed)
     alignment = (SignedPermutation if promise["axes"] else Affine).fit(codes[SHOWN_ROWS:], latents[SHOWN_ROWS:])
     return Record(
         experiment=experiment.describe(),
         curve=curve,
-        scores=score(codes, latents, observations=batch.anchors, random_state=experiment.seed).to_dict(),
+        scores=scores.to_dict(),
         guarantee=promise,
         information={"mutual_information": _mutual_information(experiment), "log_batch": math.log(options.batch_size)},
         optimum=_optimum(experiment, curve[-1]),
@@ -262,8 +268,38 @@ def run(experiment: Experiment, *, on_step: Callable[[StepRecord], None] | None 
         mixing={"condition_number": getattr(mixing, "condition_number", None)},
         seconds=watch.wall,
         processor_seconds=watch.processor,
+        second_stage=_second_stage(experiment, encoder, source, codes, latents) if experiment.second_stage else None,
+        learned=_learned(encoder, critic, scores.matching),
         environment=environment(),
     )
+
+
+@torch.no_grad()
+def _second_stage(
+    experiment: Experiment, encoder: nn.Module, source: SimulatedPairs, codes: Tensor, latents: Tensor
+) -> dict[str, Any]:
+    """Seek axes on pairs of their own, without the latents, and score the test codes along them."""
+    batch = source.draw(experiment.num_test, generator=experiment.stream("second stage"))
+    try:
+        axes = resolve_axes(encoder(batch.anchors), encoder(batch.positives), random_state=experiment.seed)
+    except (NotIdentifiableError, UnreliableScoreError) as refusal:
+        return {"holds": False, "text": str(refusal), "scores": None}
+    scores = score(axes.transform(codes), latents, random_state=experiment.seed, floors=False)
+    return {"holds": True, "text": str(axes), "scores": scores.to_dict()}
+
+
+def _learned(encoder: nn.Module, critic: Critic, matching: Matching) -> dict[str, list[float]]:
+    """Return what was learned through logarithms, one entry per code in the order of the matched factors."""
+    found = {}
+    for module in (critic.dissimilarity, getattr(encoder, "output", None)):
+        for name, parameter in module.named_parameters() if isinstance(module, nn.Module) else ():
+            if name.startswith("log_"):
+                values = parameter.detach().double().exp().reshape(-1).tolist()
+                complete = len(values) == len(matching) and None not in matching
+                found[name.removeprefix("log_")] = (
+                    [values[code] for code in matching if code is not None] if complete else values
+                )
+    return found
 
 
 class _Stopwatch:

@@ -49,6 +49,12 @@ class Record:
     processor_seconds : float or None
         As ``seconds``, but of the processor, added over threads: what counts on a machine that does other work too.
         None in records from before it was taken.
+    second_stage : dict or None
+        Where it was asked for: whether something ``holds`` that identifies the axes, the ``text`` that says what, or
+        why nothing does, and the ``scores`` of the codes along those axes, None where they were refused.
+    learned : dict or None
+        Numbers of the dissimilarity and the output space that were learned, one list each, in the order of the factors
+        that the codes were matched to where there is one per code.
     """
 
     experiment: dict[str, Any]
@@ -64,6 +70,8 @@ class Record:
     seconds: float
     environment: dict[str, Any]
     processor_seconds: float | None = None
+    second_stage: dict[str, Any] | None = None
+    learned: dict[str, list[float]] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain JSON values."""

@@ -135,7 +135,12 @@ def _content(value: object) -> Any:
         raise _NotOurs
     settings: dict[str, Any] = {name: entry for name, entry in vars(value).items() if not name.startswith("_")}
     if dataclasses.is_dataclass(value):
-        settings = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        # What stands at its default is left out, so that a setting that is new does not put an end to older records.
+        settings = {
+            field.name: entry
+            for field in dataclasses.fields(value)
+            if (entry := getattr(value, field.name)) is not field.default and entry != field.default
+        }
     elif isinstance(value, nn.Module):
         settings |= {**dict(value.named_parameters(recurse=False)), **dict(value.named_buffers(recurse=False))}
         settings |= dict(value.named_children())

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from contrica import _checks
 from contrica.errors import UnknownNameError
 from contrica.experiment import Experiment
+from contrica.report import Chart, PublishedValue
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,10 @@ class Recipe:
     experiments : callable
         ``experiments(seed=..., steps=..., **options)`` returns a tuple of `Experiment`; ``steps`` is None for the
         recipe's own number.
+    published : dict of str to PublishedValue
+        What papers report, by the name of the experiment.
+    charts : callable
+        ``charts()`` returns what is drawn across the experiments.
     options : dict of str to str
         What else may be asked for, with the value that it has when nobody asks.
     """
@@ -32,6 +37,8 @@ class Recipe:
     summary: str
     experiments: Callable[..., tuple[Experiment, ...]]
     options: Mapping[str, str] = field(default_factory=dict)
+    published: Mapping[str, PublishedValue] = field(default_factory=dict)
+    charts: Callable[[], tuple[Chart, ...]] = tuple
 
     def with_defaults(self, asked: Mapping[str, str]) -> dict[str, str]:
         """Return all options, those in ``asked`` as asked.

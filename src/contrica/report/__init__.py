@@ -1,17 +1,27 @@
 """From records to what people read: json to repeat a run, a markdown table, and one self-contained page."""
 
+from contrica.report.charts import Chart, Curves, Grid, Line, Prediction
 from contrica.report.folder import default_folder, ensure_writable, read_run, render_again, write_run
+from contrica.report.over_seeds import over_seeds
 from contrica.report.page import page
+from contrica.report.published import PublishedValue
 from contrica.report.run_record import RunRecord
 from contrica.report.seeds import seeds_in_words, seeds_of
 from contrica.report.table import table
 from contrica.report.verdict import Verdict, verdict
 
 __all__ = [
+    "Chart",
+    "Curves",
+    "Grid",
+    "Line",
+    "Prediction",
+    "PublishedValue",
     "RunRecord",
     "Verdict",
     "default_folder",
     "ensure_writable",
+    "over_seeds",
     "page",
     "read_run",
     "render_again",

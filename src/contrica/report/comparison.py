@@ -12,11 +12,12 @@ from contrica.report.verdict import verdict
 HEADINGS = ("experiment", "linear R²", "MCC", "smallest matched", "leakage", "gap, nats", "calibration", "seconds")
 
 
-def comparison(outcomes: Sequence[Outcome]) -> str:
-    """Return the section."""
+def comparison(outcomes: Sequence[Outcome], *, seeds: int = 1) -> str:
+    """Return the section on one outcome per experiment, see `over_seeds`."""
     head = element("thead", element("tr", *(element("th", words(title), scope="col") for title in HEADINGS)))
     body = element("tbody", *map(_row, outcomes), *(_floor(outcomes, name) for name in floor_order(outcomes)))
-    caption = "Held-out scores with 95 % intervals. Leakage and the gap to the optimum are best at 0, the rest at 1."
+    ends = "95 % intervals" if seeds == 1 else f"the least and the greatest of {seeds} seeds"
+    caption = f"Held-out scores with {ends}. Leakage and the gap to the optimum are best at 0, the rest at 1."
     drawn = [element("figure", one_score(outcomes, metric), _caption(metric)) for metric in ("r2", "mcc_pearson")]
     return "".join(
         [
@@ -25,7 +26,7 @@ def comparison(outcomes: Sequence[Outcome]) -> str:
             element(
                 "div", element("table", head, body), class_="wide", tabindex="0", role="region", aria_label=caption
             ),
-            legend(outcomes),
+            legend(outcomes, ends),
             element("div", *drawn, class_="pair"),
         ]
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from contrica.report.curve_figure import curves_of
-from contrica.report.numbers import fixed, seconds
+from contrica.report.numbers import below_one, fixed, seconds
 from contrica.report.outcome import Outcome
 from contrica.report.photograph_figure import SHOWN_POSITIONS, photograph_of
 from contrica.report.scatter_figure import scatters_of
@@ -23,6 +23,7 @@ def details(outcome: Outcome, *, level: str = "h2") -> str:
         "Scores": _scores(outcome),
         "Where the camera was": _photograph(outcome),
         "True and recovered factors": _factors(outcome),
+        "Axes by a second stage": _second_stage(outcome),
         "Loss against its optimum": _loss(outcome),
         "What the theory promises": _guarantee(outcome),
         "Settings": described(flat(outcome.settings)),
@@ -104,6 +105,17 @@ def _factors(outcome: Outcome) -> str:
     return element(
         "figure", element("div", *squares, class_=_grid(len(squares))), element("figcaption", words(caption))
     )
+
+
+def _second_stage(outcome: Outcome) -> str:
+    found = outcome.second_stage
+    if found is None:
+        return ""
+    if found.mcc is None:
+        said = "No axes are claimed: nothing in the codes identifies them."
+    else:
+        said = f"Along these axes each factor has a code of its own with MCC {below_one(found.mcc.value)}, held out."
+    return element("p", words(said)) + element("pre", words(found.text))
 
 
 def _grid(count: int) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from contrica._atomic import HIDDEN, make_renames_last, reason, replace_files
 from contrica.errors import OutputError, RecordError
 from contrica.report.outcome import Outcome
+from contrica.report.over_seeds import over_seeds
 from contrica.report.page import page
 from contrica.report.run_record import RunRecord
 from contrica.report.seeds import seeds_in_words
@@ -114,7 +115,7 @@ def read_run(folder: Path) -> RunRecord:
 
 def _rendered(run: RunRecord) -> dict[str, str]:
     title = f"# {run.title}\n\n`{run.command}`\n\n"
-    return {TABLE: title + table([Outcome.of(record) for record in run.records]), PAGE: page(run)}
+    return {TABLE: title + table(over_seeds(map(Outcome.of, run.records))), PAGE: page(run)}
 
 
 def _write(folder: Path, texts: dict[str, str]) -> list[Path]:

@@ -52,15 +52,33 @@ class Window:
 
 
 @dataclass(frozen=True)
+class SecondStage:
+    """Whether something identified the axes of affine codes, in words, and the MCC along them; None where refused."""
+
+    holds: bool
+    text: str
+    mcc: Measured | None
+
+    @classmethod
+    def read(cls, found: Mapping[str, Any]) -> Self:
+        """Read the entry of a record."""
+        scores = found["scores"]
+        mcc = None if scores is None else Measured.read(scores["mcc_pearson"])
+        return cls(bool(found["holds"]), str(found["text"]), mcc)
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What came out of one experiment.
 
-    ``scores`` has the keys of ``METRICS``; ``correlations`` are the matched ones, per factor; ``curve`` holds (step,
-    held-out loss) in nats, without the points at which the loss was not finite.
+    ``scores`` has the keys of ``METRICS``; ``in_sample`` has R2 and MCC by the published protocol; ``correlations`` are
+    the matched ones, per factor; ``curve`` holds (step, held-out loss) in nats, without the points at which the loss
+    was not finite; ``learned`` holds learned numbers of delta and of the output, in the order of the matched factors.
     """
 
     name: str
     scores: dict[str, Measured]
+    in_sample: dict[str, float]
     correlations: tuple[float, ...]
     scored_rows: int
     floors: dict[str, FloorValues]
@@ -77,7 +95,10 @@ class Outcome:
     curve_best: float | None
     window: Window | None
     condition_number: float | None
+    second_stage: SecondStage | None
+    learned: dict[str, tuple[float, ...]]
     seconds: float
+    processor_seconds: float | None
     settings: dict[str, Any]
     environment: dict[str, str]
 
@@ -109,6 +130,7 @@ class Outcome:
         return cls(
             name=str(record.experiment["name"]),
             scores={metric: Measured.read(record.scores[metric]) for metric in METRICS},
+            in_sample={metric: _real(record.scores["published"][metric]["value"]) for metric in ("r2", "mcc_pearson")},
             correlations=tuple(_real(value) for value in record.scores["mcc_pearson"]["per_factor"]),
             scored_rows=int(record.scores["scored_rows"]),
             floors={name: _floor(floor) for name, floor in record.scores["floors"].items()},
@@ -127,7 +149,10 @@ class Outcome:
             curve_best=bests[-1] if bests else None,
             window=_window(record.experiment.get("mixing")),
             condition_number=_number(record.mixing.get("condition_number")),
+            second_stage=None if record.second_stage is None else SecondStage.read(record.second_stage),
+            learned={str(name): tuple(map(_real, values)) for name, values in (record.learned or {}).items()},
             seconds=_real(record.seconds),
+            processor_seconds=_number(record.processor_seconds),
             settings=dict(record.experiment),
             environment={str(name): str(value) for name, value in record.environment.items()},
         )

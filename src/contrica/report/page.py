@@ -3,15 +3,23 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from contrica.report.chart_figure import chart_figure
+from contrica.report.charts import Chart, Curves
 from contrica.report.comparison import comparison
 from contrica.report.details import described, details, stated
 from contrica.report.numbers import seconds
+from contrica.report.numbers_of import Numbers, numbers_of
 from contrica.report.outcome import Outcome
+from contrica.report.over_seeds import over_seeds
+from contrica.report.published import published_section
 from contrica.report.run_record import RunRecord
 from contrica.report.seeds import seeds_in_words
 from contrica.report.style import STYLE
 from contrica.report.svg import element, words
 from contrica.report.verdict import Kind, verdict
+
+MOST_UNFOLDED = 48
+"""Experiments that get a section each; with more, a page is too large for a browser."""
 
 MEANINGS = {
     "linear R²": "Share of the factors' variance that an affine map of the codes explains; 1 is perfect, 0 chance.",
@@ -32,13 +40,15 @@ def page(run: RunRecord) -> str:
     RecordError
         If a record lacks what the page shows.
     """
-    outcomes = [Outcome.of(record) for record in run.records]
-    body = [_header(run, outcomes)]
-    if len(outcomes) == 1:
-        body.append(details(outcomes[0]))
-    elif outcomes:
-        body += [comparison(outcomes), element("h2", words("Each experiment")), *map(_folded, outcomes)]
-    body += [element("h2", words("What the numbers mean")), described(MEANINGS), _repeat(run, outcomes)]
+    every = [Outcome.of(record) for record in run.records]
+    outcomes, numbers = over_seeds(every), numbers_of(every)
+    body = [_header(run, outcomes), published_section(run.published, numbers), *_charts(run.charts, numbers)]
+    if len(every) == 1:
+        body.append(details(every[0]))
+    elif every:
+        body += [comparison(outcomes, seeds=len(run.seeds)), element("h2", words("Each experiment"))]
+        body += map(_folded, every) if len(every) <= MOST_UNFOLDED else [_too_many(len(every))]
+    body += [element("h2", words("What the numbers mean")), described(MEANINGS), _repeat(run, every)]
     head = element(
         "head",
         '<meta charset="utf-8">',
@@ -69,10 +79,27 @@ def _header(run: RunRecord, outcomes: Sequence[Outcome]) -> str:
     return element("header", *parts)
 
 
+def _charts(charts: Sequence[Chart], numbers: Numbers) -> list[str]:
+    parts = []
+    for chart in charts:
+        drawn = chart_figure(chart, numbers)
+        if drawn:
+            kind = "chart" if isinstance(chart, Curves) else "wide"
+            caption = element("figcaption", words(chart.caption))
+            parts += [element("h2", words(chart.title)), element("figure", drawn, caption, class_=kind)]
+    return parts
+
+
+def _too_many(count: int) -> str:
+    text = f"{count} are more than a page can show one by one; record.json beside it holds all of each."
+    return element("p", words(text), class_="note")
+
+
 def _folded(outcome: Outcome) -> str:
     judged = verdict(outcome)
     state = element("span", words(judged.kind.value), class_=f"state {judged.kind.name.lower()}")
-    summary = element("summary", words(outcome.name), state)
+    seed = outcome.settings.get("seed", 0)
+    summary = element("summary", words(outcome.name if not seed else f"{outcome.name}, seed {seed}"), state)
     return element("details", summary, stated(judged), details(outcome, level="h3"))
 
 

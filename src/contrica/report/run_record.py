@@ -8,11 +8,13 @@ import json
 import math
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from contrica.errors import RecordError
 from contrica.record import Record
+from contrica.report.charts import Chart, chart_from_dict, chart_to_dict
+from contrica.report.published import PublishedValue
 from contrica.report.seeds import seeds_in_words
 
 FORMAT = "contrica-run"
@@ -40,6 +42,10 @@ class RunRecord:
         When the run ended, UTC, ISO 8601.
     records : tuple of Record
         One per seed and experiment, seed by seed, in the recipe's order.
+    published : dict of str to PublishedValue
+        What papers report, by the name of the experiment.
+    charts : tuple of Curves or Grid
+        What is drawn across experiments.
     """
 
     recipe: str
@@ -51,6 +57,8 @@ class RunRecord:
     jobs: int | None
     date: str
     records: tuple[Record, ...]
+    published: dict[str, PublishedValue] = field(default_factory=dict)
+    charts: tuple[Chart, ...] = ()
 
     @property
     def command(self) -> str:
@@ -83,6 +91,8 @@ class RunRecord:
                 "jobs": self.jobs,
                 "command": self.command,
                 "date": self.date,
+                "published": {name: value.to_dict() for name, value in self.published.items()},
+                "charts": [chart_to_dict(chart) for chart in self.charts],
                 "runs": [record.to_dict() for record in self.records],
             }
         )
@@ -125,6 +135,11 @@ class RunRecord:
             seeds=_seeds(found, version),
             **{name: _entry(found, name, int, optional=True) for name in ("steps", "jobs")},
             records=tuple(Record.from_dict(run) for run in _entry(found, "runs", list)),
+            published={
+                str(name): PublishedValue.from_dict(value)
+                for name, value in (_entry(found, "published", dict, optional=True) or {}).items()
+            },
+            charts=tuple(chart_from_dict(chart) for chart in _entry(found, "charts", list, optional=True) or ()),
         )
 
 

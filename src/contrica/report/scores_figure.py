@@ -44,9 +44,9 @@ def one_score(outcomes: Sequence[Outcome], metric: str) -> str:
     return dot_plot(f"{TITLES[metric]} of all experiments on a scale from 0 to 1, with their floors", rows)
 
 
-def legend(outcomes: Sequence[Outcome]) -> str:
+def legend(outcomes: Sequence[Outcome], ends: str = "95 % interval") -> str:
     """Return what the marks mean."""
-    entries = [element("span", _sample(_dot(8.0, 8.0)), words("score, with its 95 % interval"), class_="key")]
+    entries = [element("span", _sample(_dot(8.0, 8.0)), words(f"score, with {ends}"), class_="key")]
     entries += [
         element("span", _sample(_mark(name, 8.0, 8.0)), words(f"floor: {floor_name(name)}"), class_="key")
         for name in floor_order(outcomes)

@@ -7,12 +7,12 @@ STYLE = """
 :root {
   color-scheme: light dark;
   --paper: #fdfdfb; --panel: #f4f5f2; --ink: #1b2430; --muted: #566170; --line: #d7dbdf; --rail: #c3c9cf;
-  --blue: #0b62a4; --orange: #b4500b; --good: #17693c; --part: #7d5700; --bad: #ad2217;
+  --blue: #0b62a4; --violet: #6b3fa0; --orange: #b4500b; --good: #17693c; --part: #7d5700; --bad: #ad2217;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #13171c; --panel: #1b2027; --ink: #e4e8ec; --muted: #9ba6b2; --line: #303841; --rail: #46505b;
-    --blue: #63b3ec; --orange: #f29a5c; --good: #6cc993; --part: #e0b354; --bad: #f28b80;
+    --blue: #63b3ec; --violet: #b99be0; --orange: #f29a5c; --good: #6cc993; --part: #e0b354; --bad: #f28b80;
   }
 }
 * { box-sizing: border-box; }
@@ -62,6 +62,17 @@ figcaption { margin-top: .4rem; max-width: 46rem; }
 .error { fill: none; stroke: #ffd84d; stroke-width: 1.8; stroke-linecap: round; }
 .true-position { fill: #fff; stroke: #10151b; stroke-width: 1.1; }
 .window { fill: none; stroke: #fff; stroke-width: 2; stroke-dasharray: 8 5; }
+.chart .plot { max-width: 40rem; } .wide > .plot { max-width: none; min-width: 46rem; }
+.series-0 { --tone: var(--blue); } .series-1 { --tone: var(--bad); } .series-2 { --tone: var(--good); }
+.series-3 { --tone: var(--violet); } .series-4 { --tone: var(--part); } .series-5 { --tone: var(--muted); }
+.series { fill: none; stroke: var(--tone); stroke-width: 1.6; stroke-linejoin: round; }
+.dot { fill: var(--tone); } .range { stroke: var(--tone); stroke-width: 2.6; stroke-linecap: round; opacity: .5; }
+.shade-none { fill: var(--panel); } .shade-0 { fill: #7d1d1d; } .shade-1 { fill: #a8402a; } .shade-2 { fill: #c8703a; }
+.shade-3 { fill: #e0a458; } .shade-4 { fill: #e9cf8a; } .shade-5 { fill: #b9d8ae; } .shade-6 { fill: #7fbf9a; }
+.shade-7 { fill: #3f9c80; }
+.plot .shade-0-text, .plot .shade-1-text, .plot .shade-2-text { fill: #fff; }
+.plot .shade-3-text, .plot .shade-4-text, .plot .shade-5-text { fill: #10151b; }
+.plot .shade-6-text, .plot .shade-7-text { fill: #10151b; }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; font-size: .9rem; color: var(--muted); max-width: none; }
 .key { display: inline-flex; align-items: center; gap: .4rem; }
 .mark { width: 1rem; height: 1rem; flex: none; }

@@ -1,0 +1,125 @@
+"""Published values beside ours: the same score by the same protocol, the difference, and the score on held-out rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from contrica.errors import RecordError
+from contrica.report.numbers import DASH, fixed
+from contrica.report.numbers_of import Numbers
+from contrica.report.over_seeds import spread
+from contrica.report.svg import element, words
+
+HEADINGS = (
+    "experiment",
+    "score",
+    "published, %",
+    "ours, same rows fitted and scored, %",
+    "difference",
+    "ours, held out, %",
+    "processor s",
+)
+
+SCORES = {"r2": "linear R²", "mcc": "MCC"}
+
+
+@dataclass(frozen=True)
+class PublishedValue:
+    """A number from a paper.
+
+    Parameters
+    ----------
+    score : "r2" or "mcc"
+    value, spread : float
+        In percent, with the standard deviation over the paper's seeds.
+    source : str
+        Paper and table.
+    """
+
+    score: str
+    value: float
+    spread: float
+    source: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gave.
+
+        Raises
+        ------
+        RecordError
+            If a part is missing or of another kind.
+        """
+        try:
+            if found["score"] not in SCORES:
+                raise ValueError(f"score {found['score']!r}")
+            return cls(found["score"], float(found["value"]), float(found["spread"]), str(found["source"]))
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise RecordError(
+                f"the record is damaged: a published value cannot be read ({error}); run again"
+            ) from error
+
+
+def published_rows(published: Mapping[str, PublishedValue], numbers: Numbers) -> list[tuple[str, ...]]:
+    """Return the cells below ``HEADINGS``, a row per experiment that has a published value and was run."""
+    return [_row(name, value, numbers[name]) for name, value in published.items() if name in numbers]
+
+
+def published_section(published: Mapping[str, PublishedValue], numbers: Numbers) -> str:
+    """Return the section of the page, empty where nothing published was run."""
+    rows = published_rows(published, numbers)
+    if not rows:
+        return ""
+    head = element("thead", element("tr", *(element("th", words(title), scope="col") for title in HEADINGS)))
+    body = element(
+        "tbody",
+        *(
+            element("tr", element("th", words(row[0]), scope="row"), *(element("td", words(cell)) for cell in row[1:]))
+            for row in rows
+        ),
+    )
+    sources = "; ".join(dict.fromkeys(value.source for name, value in published.items() if name in numbers))
+    note = (
+        f"Published: {sources}. Papers fit and score the same rows, which flatters; both are shown. Of several seeds"
+        " the middle one, with the least and the greatest in brackets."
+    )
+    table = element("div", element("table", head, body), class_="wide", tabindex="0", role="region", aria_label=note)
+    return element("h2", words("Beside published values")) + element("p", words(note), class_="note") + table
+
+
+def _row(name: str, value: PublishedValue, numbers: Mapping[str, Sequence[float]]) -> tuple[str, ...]:
+    in_sample, held_out = (numbers.get(kind, ()) for kind in (f"{value.score}_in_sample", value.score))
+    difference = 100.0 * spread(in_sample).value - value.value if in_sample else None
+    sign = "" if difference is None or difference < 0 else "+"
+    return (
+        name,
+        SCORES[value.score],
+        f"{value.value:.2f} ± {value.spread:.2f}",
+        percent(in_sample),
+        sign + fixed(difference, 2),
+        percent(held_out),
+        middle(numbers.get("processor_seconds", ())),
+    )
+
+
+def percent(values: Sequence[float]) -> str:
+    """Return the middle in percent and, of several values, the least and the greatest.
+
+    >>> percent([0.998]), percent([0.99, 0.995, 1.0])
+    ('99.80', '99.50 [99.00, 100.00]')
+    """
+    return middle([100.0 * value for value in values], 2)
+
+
+def middle(values: Sequence[float], digits: int = 0) -> str:
+    """Return the middle and, of several values, the least and the greatest."""
+    if not values:
+        return DASH
+    found = spread(values)
+    if len(values) == 1:
+        return fixed(found.value, digits)
+    return f"{fixed(found.value, digits)} [{fixed(found.low, digits)}, {fixed(found.high, digits)}]"
