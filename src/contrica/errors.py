@@ -52,5 +52,17 @@ class OutputError(ContricaError, OSError):
     """A result could not be written, or would have overwritten something that is already there."""
 
 
+class UnreadableFileError(ContricaError, OSError):
+    """A file that was named is not there, may not be read, or is no file."""
+
+
+class FileFormatError(ContricaError, ValueError):
+    """A file is damaged, is not what its name says, asks for too much, or holds no numbers."""
+
+
+class MissingExtraError(ContricaError, ImportError):
+    """A library that only some need is not installed; the message says which extra brings it."""
+
+
 class RecordError(ContricaError, ValueError):
     """Something on disk is damaged, comes from another program, or was written by a newer version."""
