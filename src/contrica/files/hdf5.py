@@ -194,8 +194,9 @@ def _columns(array: Any) -> Iterator[npt.NDArray[Any]]:
 
 def _step(array: Any, axis: int) -> int:
     """Return how many entries of an axis to read at once: whole chunks, so that none is unpacked twice."""
-    row = max(1, array.nbytes // array.shape[axis])
+    row = max(1, int(array.nbytes) // int(array.shape[axis]))
     step = max(1, BLOCK // row)
     if array.chunks is not None and array.chunks[axis] * row <= LARGEST_ROW:
-        step = max(array.chunks[axis], step // array.chunks[axis] * array.chunks[axis])
+        chunk = int(array.chunks[axis])
+        step = max(chunk, step // chunk * chunk)
     return step
