@@ -7,6 +7,7 @@ import contrica
 
 # The public names, and nothing else. A line here is a promise to users: it changes together with the changelog.
 PUBLIC_NAMES = [
+    "AnisotropicSphereConditional",
     "AugmentedPairs",
     "BimodalMarginal",
     "Box",

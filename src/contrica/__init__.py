@@ -22,6 +22,7 @@ from contrica.errors import (
 from contrica.spaces import Box, Euclidean, Sphere
 from contrica.dissimilarities import Dissimilarity, Mahalanobis, NormPower, PowerSum, SphereDot, SquaredEuclidean
 from contrica.latents import (
+    AnisotropicSphereConditional,
     BimodalMarginal,
     ExponentialTiltMarginal,
     FrozenConditional,
@@ -74,6 +75,7 @@ __all__ = [
     "NCE",
     "NWJ",
     "SCL",
+    "AnisotropicSphereConditional",
     "AugmentedPairs",
     "BimodalMarginal",
     "Box",

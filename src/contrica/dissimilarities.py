@@ -43,6 +43,9 @@ class PowerSum(Dissimilarity):
     learnable_exponent, learnable_weights : bool
         Train them, one per dimension, through their logarithms.
 
+    On the unit sphere the exponent 2 is von Mises-Fisher noise with a concentration of ``2 lambda_i`` along each axis:
+    learned weights tell axes of different concentration apart.
+
     Numerics: exact for every p. At ``a_i = b_i`` all gradients are zero; for p < 1, where the true slope is unbounded,
     they are zero below ``GRADIENT_FLOOR``.
 

@@ -5,6 +5,7 @@ from contrica.dissimilarities import Mahalanobis, NormPower, PowerSum, SphereDot
 from contrica.errors import NotIdentifiableError
 from contrica.identifiability import Indeterminacy, guarantee
 from contrica.latents import (
+    AnisotropicSphereConditional,
     ExponentialTiltMarginal,
     GeneralisedNormalConditional,
     LaplaceConditional,
@@ -86,6 +87,21 @@ ACCEPTED = {
     ),
     "von Mises-Fisher": (
         LatentModel(UniformMarginal(SPHERE), VonMisesFisherConditional(SPHERE, 10.0)),
+        SphereDot(concentration=10.0),
+        Indeterminacy.ORTHOGONAL,
+    ),
+    "one concentration per axis of the sphere": (
+        LatentModel(UniformMarginal(SPHERE), AnisotropicSphereConditional(SPHERE, [2.0, 5.0, 9.0])),
+        PowerSum(3, exponent=2.0, weights=[2.0, 5.0, 9.0]),
+        Indeterminacy.SIGNED_PERMUTATION,
+    ),
+    "two concentrations on the sphere": (
+        LatentModel(UniformMarginal(SPHERE), AnisotropicSphereConditional(SPHERE, [2.0, 9.0, 9.0])),
+        PowerSum(3, exponent=2.0, weights=[2.0, 9.0, 9.0]),
+        Indeterminacy.BLOCKS,
+    ),
+    "concentrations that are all equal": (
+        LatentModel(UniformMarginal(SPHERE), AnisotropicSphereConditional(SPHERE, 5.0)),
         SphereDot(concentration=10.0),
         Indeterminacy.ORTHOGONAL,
     ),

@@ -3,7 +3,13 @@ import pytest
 from contrica.dissimilarities import PowerSum, SphereDot, SquaredEuclidean
 from contrica.errors import NotIdentifiableError
 from contrica.identifiability import Indeterminacy, guarantee
-from contrica.latents import LatentModel, ProjectedNormalMarginal, UniformMarginal, VonMisesFisherConditional
+from contrica.latents import (
+    AnisotropicSphereConditional,
+    LatentModel,
+    ProjectedNormalMarginal,
+    UniformMarginal,
+    VonMisesFisherConditional,
+)
 from contrica.losses import NCE, InfoNCE
 from contrica.spaces import Euclidean, Sphere
 
@@ -57,3 +63,25 @@ def test_one_learned_concentration_per_dimension_contains_the_round_law():
 def test_what_does_not_fit_the_sphere_is_refused(dissimilarity, code_space, sentence):
     with pytest.raises(NotIdentifiableError, match=sentence):
         guarantee(VON_MISES_FISHER, dissimilarity, code_space=code_space)
+
+
+def test_axes_of_different_concentration_are_found_by_learned_or_by_permuted_weights_only():
+    model = LatentModel(UniformMarginal(SPHERE), AnisotropicSphereConditional(SPHERE, [2.0, 5.0, 9.0]))
+    for dissimilarity in (
+        PowerSum(3, exponent=2.0, learnable_weights=True),
+        PowerSum(3, exponent=2.0, weights=[9.0, 2.0, 5.0]),
+    ):
+        assert guarantee(model, dissimilarity, code_space=SPHERE).axes_identified
+    with pytest.raises(NotIdentifiableError, match="learn one per dimension"):
+        guarantee(model, SphereDot(learnable_concentration=True), code_space=SPHERE)
+    free = guarantee(model, SquaredEuclidean(), code_space=Euclidean(3))
+    assert free.indeterminacy is Indeterminacy.AFFINE
+
+
+def test_axes_of_different_concentration_need_both_offsets():
+    model = LatentModel(UniformMarginal(SPHERE), AnisotropicSphereConditional(SPHERE, [2.0, 5.0, 9.0]))
+    learned = PowerSum(3, exponent=2.0, learnable_weights=True)
+    with pytest.raises(NotIdentifiableError, match="alpha~"):
+        guarantee(model, learned, candidate_offset=False)
+    with pytest.raises(NotIdentifiableError, match="alpha"):
+        guarantee(model, learned, loss=NCE(), anchor_offset=False)

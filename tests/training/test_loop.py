@@ -122,6 +122,16 @@ def test_only_matrices_of_encoder_and_offsets_decay():
     assert len(decaying) + len(resting) == len(weights(encoder, critic))
 
 
+def test_what_the_dissimilarity_learns_has_a_rate_of_its_own():
+    encoder, critic = model()
+    critic.dissimilarity = PowerSum(2, exponent=1.0, learnable_weights=True)
+    chosen = TrainingOptions(steps=1, batch_size=16, dissimilarity_learning_rate_factor=10.0)
+    fit(encoder, critic, chosen=chosen)
+    # Adam's first step is the rate, whatever the gradient.
+    moved = critic.dissimilarity.log_weights.detach().abs()
+    torch.testing.assert_close(moved, torch.full((2,), 10.0 * chosen.learning_rate_at(1)), rtol=1e-4, atol=0.0)
+
+
 def test_tied_offsets_are_trained_once():
     encoder, critic = model()
     critic.candidate_offset = critic.anchor_offset

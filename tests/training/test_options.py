@@ -49,6 +49,7 @@ BAD_VALUES = [
     ("learning_rate", math.nan, DomainError),
     ("learning_rate", "fast", DtypeError),
     ("offset_learning_rate_factor", -1.0, DomainError),
+    ("dissimilarity_learning_rate_factor", 0.0, DomainError),
     ("betas", (0.9, 1.0), DomainError),
     ("betas", (-0.1, 0.9), DomainError),
     ("betas", (0.9,), DtypeError),

@@ -1,5 +1,6 @@
 """The law of the latents: p(s), p(s~|s), and the exact log density ratio of their pairs."""
 
+from contrica.latents.anisotropic_sphere import AnisotropicSphereConditional
 from contrica.latents.conditionals import (
     Conditional,
     GeneralisedNormalConditional,
@@ -31,6 +32,7 @@ from contrica.latents.projected import (
 from contrica.latents.von_mises_fisher import VonMisesFisherConditional
 
 __all__ = [
+    "AnisotropicSphereConditional",
     "BimodalMarginal",
     "Conditional",
     "ExponentialTiltMarginal",

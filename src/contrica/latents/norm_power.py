@@ -21,12 +21,11 @@ from contrica.latents.conditionals import FlatConditional
 from contrica.latents.generalised_normal import GeneralisedNormalLaw
 from contrica.latents.incomplete_gamma import incomplete_gamma
 from contrica.latents.marginals import interval, within_exponents
+from contrica.latents.rejection import accepted
 from contrica.spaces import Box, Euclidean, Space
 
 LEAST_ACCEPTANCE = 1e-5
-"""A corner of a box must accept one proposal in 1e5: at 65536 proposals a round, the wait is a few rounds."""
-
-PROPOSALS_PER_ROUND = 65536
+"""A corner of a box must accept one proposal in 1e5: at some ten thousand proposals a round, the wait is short."""
 
 
 class NormPowerConditional(FlatConditional):
@@ -99,18 +98,12 @@ class NormPowerConditional(FlatConditional):
         if isinstance(self.space, Euclidean):
             return latents + self._steps((len(latents),), generator)
         anchors = latents.clamp(self._low, self._high)
-        positives = torch.empty_like(anchors)
-        waiting = torch.arange(len(anchors))
-        most_copies = 1
-        while len(waiting):
-            copies = max(1, min(most_copies, PROPOSALS_PER_ROUND // len(waiting)))
-            proposals = anchors[waiting, None] + self._steps((len(waiting), copies), generator)
-            inside = ((proposals >= self._low) & (proposals <= self._high)).all(-1)
-            found = inside.any(1)
-            positives[waiting[found]] = proposals[found, inside[found].to(torch.uint8).argmax(1)]
-            waiting = waiting[~found]
-            most_copies *= 2
-        return positives
+
+        def propose(rows: Tensor) -> tuple[Tensor, Tensor]:
+            proposals = anchors[rows] + self._steps((len(rows),), generator)
+            return proposals, ((proposals >= self._low) & (proposals <= self._high)).all(-1)
+
+        return accepted(propose, num_anchors=len(anchors), dim=self.space.dim, advice="lower the scale")
 
     def _steps(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
         dim = self.space.dim

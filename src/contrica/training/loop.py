@@ -131,26 +131,32 @@ def _device(encoder: nn.Module, critic: Critic) -> torch.device:
 
 
 def _optimizer(encoder: nn.Module, critic: Critic, options: TrainingOptions) -> torch.optim.Optimizer:
-    """Return the optimizer over four groups: whether a parameter decays, and whether it learns at the offsets' rate."""
+    """Return the optimizer over groups of parameters alike in whether they decay and at what rate they learn."""
     offsets = [module for module in (critic.anchor_offset, critic.candidate_offset) if module is not None]
     offset_parameters = {id(parameter) for module in offsets for parameter in module.parameters()}
     matrices = {
         id(parameter) for module in (encoder, *offsets) for parameter in module.parameters() if parameter.ndim > 1
     }
-    fast = offset_parameters | ({id(critic.bias)} if critic.bias is not None else set())
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    rates = dict.fromkeys(
+        offset_parameters | ({id(critic.bias)} if critic.bias is not None else set()),
+        options.offset_learning_rate_factor,
+    )
+    if isinstance(critic.dissimilarity, nn.Module):
+        learned = critic.dissimilarity.parameters()
+        rates |= {id(parameter): options.dissimilarity_learning_rate_factor for parameter in learned}
+    groups: dict[tuple[bool, float], list[nn.Parameter]] = {}
     for parameter in dict.fromkeys((*encoder.parameters(), *critic.parameters())):
         if parameter.requires_grad:
-            groups.setdefault((id(parameter) in matrices, id(parameter) in fast), []).append(parameter)
+            groups.setdefault((id(parameter) in matrices, rates.get(id(parameter), 1.0)), []).append(parameter)
     if not groups:
         raise DomainError("some parameter of encoder or critic must ask for a gradient, got none; unfreeze one")
     members = [
         {
             "params": parameters,
             "weight_decay": options.weight_decay if decays else 0.0,
-            "rate_factor": options.offset_learning_rate_factor if is_fast else 1.0,
+            "rate_factor": rate,
         }
-        for (decays, is_fast), parameters in groups.items()
+        for (decays, rate), parameters in groups.items()
     ]
     if options.optimizer == "soap":
         return SOAP(members, lr=options.learning_rate, betas=options.betas)

@@ -39,9 +39,11 @@ class TrainingOptions:
     optimizer : str
         "adamw", or "soap", which needs far fewer steps and about twice the work per step on small encoders.
     learning_rate : float
-        Peak rate for the encoder and the dissimilarity.
+        Peak rate for the encoder.
     offset_learning_rate_factor : float
         The critic's offsets and bias learn at this many times that rate; they have to follow the codes.
+    dissimilarity_learning_rate_factor : float
+        What the dissimilarity learns, such as one concentration per dimension, it learns at this many times that rate.
     betas : pair of float
         Decay of the running means of the gradient and of its square, each in [0, 1).
     weight_decay : float
@@ -77,6 +79,7 @@ class TrainingOptions:
     optimizer: OptimizerName = "adamw"
     learning_rate: float = 4e-3
     offset_learning_rate_factor: float = 2.0
+    dissimilarity_learning_rate_factor: float = 1.0
     betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = 0.0
     warmup_fraction: float = 0.1
@@ -91,7 +94,8 @@ class TrainingOptions:
         _checks.count(self.batch_size, "batch_size", least=2)
         _checks.choice(self.negatives, "negatives", get_args(NegativeSource))
         _checks.choice(self.optimizer, "optimizer", get_args(OptimizerName))
-        for name in ("learning_rate", "offset_learning_rate_factor", "clip_norm", "final_fraction"):
+        factors = ("offset_learning_rate_factor", "dissimilarity_learning_rate_factor")
+        for name in ("learning_rate", *factors, "clip_norm", "final_fraction"):
             _checks.positive(getattr(self, name), name)
         if self.final_fraction > LARGEST_FINAL_FRACTION:
             raise DomainError(
