@@ -9,7 +9,7 @@ import shapes
 
 shapes.install("contrica")
 
-# No test reads or fills the cache of whoever runs it; test_cache.py and test_cli.py have folders of their own.
+# No test reads or fills the cache of whoever runs it; test_cache.py and cli/test_run.py have folders of their own.
 os.environ["CONTRICA_CACHE"] = os.path.join(tempfile.gettempdir(), f"contrica-tests-{os.getpid()}")
 
 settings.register_profile("house", derandomize=True, deadline=None, max_examples=30, database=None)

@@ -36,7 +36,7 @@ def trained(monkeypatch, tmp_path, tmp_path_factory):
         return record(experiment.name, dim=2)
 
     monkeypatch.setattr(running, "run", run)
-    monkeypatch.setattr(cli, "default_jobs", lambda count: 1)
+    monkeypatch.setattr("contrica.cli.run.default_jobs", lambda count: 1)
     monkeypatch.setenv("CONTRICA_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.chdir(tmp_path)
     return experiments
