@@ -187,7 +187,7 @@ def first_derivative(name: str) -> None:
 def square(rows: Sequence[Sequence[float]] | Tensor, name: str, dim: int) -> Tensor:
     """Return a finite float64 matrix of shape (dim, dim), else raise."""
     try:
-        values = torch.as_tensor(rows, dtype=torch.float64)
+        values = torch.as_tensor(rows, dtype=torch.float64, device="cpu")
     except (TypeError, ValueError) as error:
         raise ShapeError(f"{name} must be {dim} rows of {dim} numbers, got {rows!r}; pass a matrix") from error
     if values.shape != (dim, dim):

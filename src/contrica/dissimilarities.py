@@ -188,19 +188,18 @@ class Mahalanobis(Dissimilarity):
     def __init__(self, dim: int, *, matrix: Sequence[Sequence[float]] | None = None) -> None:
         super().__init__()
         self.dim = _checks.count(dim, "dim")
-        if matrix is None:
+        self.matrix = None if matrix is None else _checks.positive_definite(matrix, "matrix", self.dim).tolist()
+        if self.matrix is None:
             self.lower = nn.Parameter(torch.zeros(self.dim, self.dim))
             self.log_diagonal = nn.Parameter(torch.zeros(self.dim))
             return
-        factor = torch.linalg.cholesky(_checks.positive_definite(matrix, "matrix", self.dim))
+        factor = torch.linalg.cholesky(torch.tensor(self.matrix, dtype=torch.float64, device="cpu"))
         self.register_buffer("lower", factor.tril(-1), persistent=False)
         self.register_buffer("log_diagonal", factor.diagonal().log(), persistent=False)
 
     def extra_repr(self) -> str:
         """Return the settings."""
-        if self.lower.requires_grad:
-            return f"{self.dim}"
-        return f"{self.dim}, matrix={(self.factor @ self.factor.T).tolist()}"
+        return f"{self.dim}" if self.matrix is None else f"{self.dim}, matrix={self.matrix}"
 
     @property
     def factor(self) -> Tensor:

@@ -7,10 +7,12 @@ from contrica.identifiability import Indeterminacy, guarantee
 from contrica.latents import (
     AnisotropicSphereConditional,
     ExponentialTiltMarginal,
+    GaussianCopulaMarginal,
     GeneralisedNormalConditional,
     LaplaceConditional,
     LatentModel,
     LinearNormalConditional,
+    MLPStructuralMarginal,
     NormalConditional,
     NormalMarginal,
     NormPowerConditional,
@@ -59,6 +61,18 @@ ACCEPTED = {
         LatentModel(NORMAL, NormalConditional(SPACE, (0.5, 1.0, 2.0))),
         PowerSum(3, exponent=2.0, weights=(2.0, 0.5, 0.125)),
         Indeterminacy.AFFINE,
+    ),
+    "Laplace noise on correlated latents": (
+        LatentModel(GaussianCopulaMarginal(UniformMarginal(BOX), 0.8), LaplaceConditional(BOX, 0.2)),
+        PowerSum(3, exponent=1.0, weights=5.0),
+        Indeterminacy.SCALED_PERMUTATION,
+    ),
+    "Laplace noise on latents that cause one another": (
+        LatentModel(
+            MLPStructuralMarginal(NORMAL, generator=torch.Generator().manual_seed(0)), LaplaceConditional(SPACE, 0.2)
+        ),
+        PowerSum(3, exponent=1.0, weights=5.0),
+        Indeterminacy.SCALED_PERMUTATION,
     ),
     "dependent factors": (
         LatentModel(NORMAL, NormPowerConditional(SPACE, norm_exponent=1.0, power=2.0, scale=0.5)),

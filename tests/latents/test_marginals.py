@@ -104,6 +104,17 @@ def test_the_density_of_one_factor_integrates_to_one(case):
     assert_close(integrate.quad(density, low, high, points=places or None, limit=300)[0], 1.0, rtol=1e-7, atol=0.0)
 
 
+def test_the_distribution_function_of_a_factor_is_the_integral_of_its_density_and_the_quantile_its_inverse(case):
+    marginal, density = case
+    grid = torch.from_numpy(grid_of(marginal))
+    distribution = marginal.factor_distribution(grid)
+    np.testing.assert_allclose(distribution.numpy(), cumulative(marginal, density)(grid.numpy()), rtol=0.0, atol=2e-4)
+    shares = torch.linspace(0.001, 0.999, 201, dtype=torch.float64)
+    values = marginal.factor_quantile(shares)
+    assert (values.diff() > 0).all()
+    assert_close(marginal.factor_distribution(values), shares, rtol=0.0, atol=1e-10)
+
+
 def test_the_log_density_is_a_sum_over_the_factors(case):
     marginal, _ = case
     latents = marginal.sample(7, generator=torch.Generator().manual_seed(3)).reshape(7, 1, 2)

@@ -62,6 +62,7 @@ PARTS = [
     NormPower(norm_exponent=3, power=0.5, weight=2),
     SquaredEuclidean(weight=0.3),
     Mahalanobis(3),
+    Mahalanobis(3, matrix=[[2.0, 0.3, 0.0], [0.3, 1.0, 0.1], [0.0, 0.1, 0.5]]),
     SphereDot(concentration=0.1),
     SphereDot(concentration=7.0, learnable_concentration=True),
     InfoNCE(direction="symmetric"),
@@ -268,7 +269,7 @@ def rewritten(place, descriptions, tensors=None):
         {"class": "ScalarNet", "in_shape": [10**6], "widths": [10**6, 10**7]},
         {"class": "ScalarNet", "in_shape": [1 << 62, 1 << 62, 1 << 62], "widths": [1 << 62]},
         {"class": "ScalarNet", "in_shape": [3], "widths": [1] * 100_000},
-        {"class": "Mahalanobis", "dim": 10**7},
+        {"class": "Mahalanobis", "dim": 10**7, "matrix": []},
         {
             "class": "BoxOutput",
             "box": {"class": "Box", "dim": 10**13, "low": 0.0, "high": 1.0},

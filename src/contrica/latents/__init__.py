@@ -8,6 +8,7 @@ from contrica.latents.conditionals import (
     NormalConditional,
     PowerConditional,
 )
+from contrica.latents.copula import GaussianCopulaMarginal
 from contrica.latents.frozen import FrozenConditional
 from contrica.latents.heteroscedastic import HeteroscedasticConditional
 from contrica.latents.linear_normal import LinearNormalConditional
@@ -29,6 +30,7 @@ from contrica.latents.projected import (
     ProjectedNormalConditional,
     ProjectedNormalMarginal,
 )
+from contrica.latents.structural import LinearStructuralMarginal, MLPStructuralMarginal
 from contrica.latents.von_mises_fisher import VonMisesFisherConditional
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "ExponentialTiltMarginal",
     "FactorisedMarginal",
     "FrozenConditional",
+    "GaussianCopulaMarginal",
     "GeneralisedNormalConditional",
     "GeneralisedNormalMarginal",
     "HeteroscedasticConditional",
@@ -45,6 +48,8 @@ __all__ = [
     "LaplaceMarginal",
     "LatentModel",
     "LinearNormalConditional",
+    "LinearStructuralMarginal",
+    "MLPStructuralMarginal",
     "Marginal",
     "NormPowerConditional",
     "NormalConditional",

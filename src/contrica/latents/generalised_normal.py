@@ -95,6 +95,12 @@ class TruncatedGeneralisedNormal:
         low, high = self._sides(centres)
         return self.scale.log() + (self.law.integral(high) - self.law.integral(low)).log()
 
+    def distribution(self, centres: Tensor, values: Tensor) -> Tensor:
+        """Return the probability of at most each value, clamped to [0, 1]."""
+        low, high = self._sides(centres)
+        bottom, top = self.law.integral(low), self.law.integral(high)
+        return ((self.law.integral((values - centres) / self.scale) - bottom) / (top - bottom)).clamp(0.0, 1.0)
+
     def mean_dissimilarity(self, centres: Tensor) -> Tensor:
         """Return ``E[(|x - c|/scale)^p] = (1 - sum over both sides h of h exp(-h^p) scale/Z)/p`` in nats."""
         edges = torch.zeros_like(centres)

@@ -151,17 +151,13 @@ class LinearNormalConditional(Conditional):
 
     def _log_density(self, latents: Tensor, positives: Tensor) -> Tensor:
         steps = positives - latents @ self.transition.T
-        return -0.5 * _form(steps, self._precision) - log_normal_normaliser(self._factor)
+        log_normaliser = 0.5 * self.space.dim * math.log(2.0 * math.pi) + self._factor.diagonal().log().sum()
+        return -0.5 * _form(steps, self._precision) - log_normaliser
 
     def _log_base_measure(self, positives: Tensor) -> Tensor:
         if not self._is_reversible:
             raise NoDensityError("Q belongs to a delta, and irreversible pairs have none; ask for the log density")
         return -0.5 * _form(positives, self._precision - self._coupling)
-
-
-def log_normal_normaliser(factor: Tensor) -> float:
-    """Return log of ``(2 pi)^(n/2) det(C)^(1/2)`` for the Cholesky factor of C."""
-    return 0.5 * len(factor) * math.log(2.0 * math.pi) + float(factor.diagonal().log().sum())
 
 
 def _form(vectors: Tensor, matrix: Tensor) -> Tensor:

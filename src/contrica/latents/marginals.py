@@ -1,7 +1,8 @@
 """Where the latents are: the marginal p(s), normalised on its space, with exact draws.
 
 A factorised marginal is a product of one density per factor, ``log p(s) = sum_i log q(s_i)``, the same q for each;
-its one-dimensional density is what the quadrature of ``p(s~) = int p(s) p(s~|s) ds`` needs.
+its one-dimensional density is what the quadrature of ``p(s~) = int p(s) p(s~|s) ds`` needs, and its distribution
+function is what a copula couples.
 """
 
 import math
@@ -16,6 +17,9 @@ from contrica.errors import DomainError, NoDensityError
 from contrica.latents import draws
 from contrica.latents.generalised_normal import LARGEST_EXPONENT, LEAST_EXPONENT, TruncatedGeneralisedNormal
 from contrica.spaces import Box, Euclidean, Space, Sphere
+
+BISECTIONS = 60
+"""Halvings of a box until a quantile is known to float64."""
 
 Landmarks = tuple[tuple[float, float], ...]
 """Places at which a one-dimensional density changes fast or has a kink, each with the width of the change."""
@@ -62,14 +66,39 @@ class Marginal(ABC):
         NoDensityError
             If the factors are not independent.
         """
-        if not self.is_factorised:
-            raise NoDensityError(
-                f"the density of one factor needs independent factors, but {type(self).__name__} on"
-                f" {self.space!r} couples them; use a Box"
-            )
+        self._needs_factors()
         numbers = values.to("cpu", torch.float64)
         inside = self.space.contains(numbers.unsqueeze(-1))
         return torch.where(inside, self._factor_log_density(numbers), -torch.inf)
+
+    def factor_distribution(self, values: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+        """Return the probability that one factor is at most each value, for values in the space, float64.
+
+        Raises
+        ------
+        NoDensityError
+            If the factors are not independent.
+        """
+        self._needs_factors()
+        return self._factor_distribution(values.to("cpu", torch.float64))
+
+    def factor_quantile(self, probabilities: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+        """Return the value of one factor below which each probability in (0, 1) lies, float64.
+
+        Raises
+        ------
+        NoDensityError
+            If the factors are not independent.
+        """
+        self._needs_factors()
+        return self._factor_quantile(probabilities.to("cpu", torch.float64))
+
+    def _needs_factors(self) -> None:
+        if not self.is_factorised:
+            raise NoDensityError(
+                f"the law of one factor needs independent factors, but {type(self).__name__} on"
+                f" {self.space!r} couples them; use a factorised marginal"
+            )
 
     @property
     def landmarks(self) -> Landmarks:
@@ -87,6 +116,32 @@ class Marginal(ABC):
     @abstractmethod
     def _factor_log_density(self, values: Tensor) -> Tensor:
         """Return the log density of one factor for float64 values within the space."""
+
+    @abstractmethod
+    def _factor_distribution(self, values: Tensor) -> Tensor:
+        """Return the distribution function of one factor at float64 values within the space."""
+
+    @abstractmethod
+    def _factor_quantile(self, probabilities: Tensor) -> Tensor:
+        """Return the inverse of the distribution function of one factor at float64 probabilities."""
+
+
+class CoupledMarginal(Marginal):
+    """A density whose factors are not independent, so that none has a law by itself."""
+
+    @property
+    def is_factorised(self) -> bool:
+        """False: the factors are coupled."""
+        return False
+
+    def _factor_log_density(self, values: Tensor) -> Tensor:
+        raise AssertionError("refused before")
+
+    def _factor_distribution(self, values: Tensor) -> Tensor:
+        raise AssertionError("refused before")
+
+    def _factor_quantile(self, probabilities: Tensor) -> Tensor:
+        raise AssertionError("refused before")
 
 
 class UniformMarginal(Marginal):
@@ -124,6 +179,14 @@ class UniformMarginal(Marginal):
     def _factor_log_density(self, values: Tensor) -> Tensor:
         assert isinstance(self.space, Box)
         return torch.full(values.shape, -math.log(self.space.side), dtype=torch.float64)
+
+    def _factor_distribution(self, values: Tensor) -> Tensor:
+        assert isinstance(self.space, Box)
+        return ((values - self.space.low) / self.space.side).clamp(0.0, 1.0)
+
+    def _factor_quantile(self, probabilities: Tensor) -> Tensor:
+        assert isinstance(self.space, Box)
+        return self.space.low + self.space.side * probabilities
 
 
 class FactorisedMarginal(Marginal):
@@ -168,6 +231,12 @@ class PowerMarginal(FactorisedMarginal):
 
     def _factor_log_density(self, values: Tensor) -> Tensor:
         return -self._noise.dissimilarity(_scalar(self.centre), values) - self._log_normaliser
+
+    def _factor_distribution(self, values: Tensor) -> Tensor:
+        return self._noise.distribution(_scalar(self.centre), values)
+
+    def _factor_quantile(self, probabilities: Tensor) -> Tensor:
+        return self._from_uniforms(probabilities)
 
 
 class NormalMarginal(PowerMarginal):
@@ -280,6 +349,17 @@ class ExponentialTiltMarginal(FactorisedMarginal):
         filled = 1.0 if self._steepness == 0.0 else -math.expm1(-self._steepness) / self._steepness
         return -abs(self.rate) * depth - math.log(filled * self.space.side)
 
+    def _factor_distribution(self, values: Tensor) -> Tensor:
+        height = (values - self.space.low) / self.space.side
+        if self._steepness == 0.0:
+            return height.clamp(0.0, 1.0)
+        depth = height if self.rate >= 0 else 1.0 - height
+        share = torch.expm1(-self._steepness * depth) / math.expm1(-self._steepness)
+        return (share if self.rate >= 0 else 1.0 - share).clamp(0.0, 1.0)
+
+    def _factor_quantile(self, probabilities: Tensor) -> Tensor:
+        return self._from_uniforms(probabilities if self.rate >= 0 else 1.0 - probabilities)
+
 
 class BimodalMarginal(FactorisedMarginal):
     """Factors on a box from a mixture of two normals, each cut off at the walls.
@@ -336,6 +416,18 @@ class BimodalMarginal(FactorisedMarginal):
             for log_weight, centre in zip(self._log_weights, self.centres, strict=True)
         )
         return torch.logaddexp(first, second)
+
+    def _factor_distribution(self, values: Tensor) -> Tensor:
+        first, second = (self._noise.distribution(_scalar(centre), values) for centre in self.centres)
+        return self.first_weight * first + (1.0 - self.first_weight) * second
+
+    def _factor_quantile(self, probabilities: Tensor) -> Tensor:
+        low, high = (torch.full_like(probabilities, end) for end in (self.space.low, self.space.high))
+        for _ in range(BISECTIONS):
+            middle = 0.5 * (low + high)
+            below = self._factor_distribution(middle) < probabilities
+            low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+        return 0.5 * (low + high)
 
 
 def interval(space: Space, name: str, *, bounded: bool = False) -> tuple[float, float]:

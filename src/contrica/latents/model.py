@@ -7,7 +7,6 @@ r is what every one of the four losses estimates, `mutual_information` is E_+[lo
 """
 
 import math
-from collections import Counter
 from functools import cached_property
 
 import torch
@@ -17,14 +16,12 @@ from torch import Tensor
 from contrica import _checks
 from contrica.errors import DomainError, NoDensityError
 from contrica.latents.conditionals import Conditional, PowerConditional
-from contrica.latents.factor import FactorModel
+from contrica.latents.exact_pairs import ExactPairs
+from contrica.latents.factorised_pairs import FactorisedPairs
+from contrica.latents.isotropic_pairs import Isotropic, IsotropicPairs
 from contrica.latents.marginals import Marginal, UniformMarginal
-from contrica.latents.projected import ProjectedNormalConditional
-from contrica.latents.von_mises_fisher import VonMisesFisherConditional
+from contrica.latents.normal_pairs import jointly_normal
 from contrica.spaces import Space
-
-Isotropic = VonMisesFisherConditional | ProjectedNormalConditional
-"""Conditionals of the sphere whose density depends on <s, s~> alone."""
 
 
 class LatentModel:
@@ -43,7 +40,7 @@ class LatentModel:
         If the two live on different spaces.
 
     Numerics: densities are float64 on the CPU. log p(s~) is exact to 1e-9 nats: one-dimensional adaptive quadrature
-    per distinct factor, tabulated at first use, or the closed form on the sphere.
+    per distinct factor, tabulated at first use, or a closed form.
 
     >>> from contrica.latents import LaplaceConditional
     >>> from contrica.spaces import Box
@@ -76,13 +73,13 @@ class LatentModel:
 
     @property
     def is_exchangeable(self) -> bool:
-        """Whether p(s, s~) = p(s~, s): for a uniform marginal and an isotropic conditional on the sphere."""
-        return self._uniform_on_sphere is not None
+        """Whether p(s, s~) = p(s~, s) is known to hold, as for uniform isotropic and for stationary normal pairs."""
+        return self._known is not None and self._known.is_exchangeable
 
     @property
     def has_constant_nuisances(self) -> bool:
-        """Whether Z(s) and p(s~) are both constant, so that -delta is the log density ratio up to one number."""
-        return self._uniform_on_sphere is not None
+        """Whether Z(s) and p(s~)/Q(s~) are known to be constant, so that -delta is the log ratio up to one number."""
+        return self._known is not None and self._known.has_constant_nuisances
 
     def sample(
         self, num_pairs: int, *, generator: torch.Generator, dtype: torch.dtype = torch.float32
@@ -122,26 +119,17 @@ class LatentModel:
         values = _checks.points(positives, "positives", dim=self.dim).to("cpu", torch.float64)
         if not self.space.contains(values).all():
             raise DomainError(f"positives must lie in {self.space!r}, got some outside; draw them from its conditional")
-        if self._uniform_on_sphere is not None:
-            return self.marginal.log_density(values)
-        factors = [self._factors[scale] for scale in self._power_conditional.power_scales]
-        total = torch.zeros(values.shape[:-1], dtype=torch.float64)
-        for factor, column in zip(factors, values.detach().unbind(-1), strict=True):
-            total += factor.positive_log_density(column)
-        return total
+        return self._exact.positive_log_density(values)
 
     def mutual_information(self) -> float:
-        """Return E_+[log r] in nats: one-dimensional quadrature per factor, or the closed form on the sphere.
+        """Return E_+[log r] in nats: a closed form, or one-dimensional quadrature per factor.
 
         Raises
         ------
         NoDensityError
             If a density has no exact value.
         """
-        noise = self._uniform_on_sphere
-        if noise is not None:
-            return noise.space.log_area + noise.mean_log_density()
-        return sum(count * self._factors[scale].mutual_information() for scale, count in self._multiplicities.items())
+        return self._exact.mutual_information()
 
     def chi_square(self) -> float:
         """Return E_+[r] - 1, the chi-square divergence of the joint law from the product of its marginals.
@@ -154,43 +142,27 @@ class LatentModel:
         NoDensityError
             If a density has no exact value.
         """
-        noise = self._uniform_on_sphere
-        if noise is not None:
-            log_mean = noise.space.log_area + noise.log_mean_density()
-        else:
-            log_mean = sum(
-                count * self._factors[scale].log_mean_ratio() for scale, count in self._multiplicities.items()
-            )
         try:
-            return math.expm1(log_mean)
+            return math.expm1(self._exact.log_mean_ratio())
         except OverflowError:
             return math.inf
 
     @property
-    def _uniform_on_sphere(self) -> Isotropic | None:
-        if isinstance(self.conditional, Isotropic) and isinstance(self.marginal, UniformMarginal):
-            return self.conditional
-        return None
-
-    @property
-    def _power_conditional(self) -> PowerConditional:
-        if isinstance(self.conditional, PowerConditional) and self.marginal.is_factorised:
-            return self.conditional
-        raise NoDensityError(
-            f"p(s~) has an exact value for independent factors and for a uniform marginal on the sphere, but for"
-            f" {type(self.marginal).__name__} and {type(self.conditional).__name__} it is an integral over all"
-            f" {self.dim} dimensions; use independent factors"
-        )
-
-    @property
-    def _multiplicities(self) -> Counter[float]:
-        return Counter(self._power_conditional.power_scales)
+    def _exact(self) -> ExactPairs:
+        if self._known is None:
+            raise NoDensityError(
+                "p(s~) has an exact value for independent factors, for jointly normal ones, for a uniform marginal and"
+                " isotropic noise on the sphere, and for products of these, but for"
+                f" {type(self.marginal).__name__} and {type(self.conditional).__name__} it is an integral over all"
+                f" {self.dim} dimensions; use one of those"
+            )
+        return self._known
 
     @cached_property
-    def _factors(self) -> dict[float, FactorModel]:
-        """One model per distinct noise scale: the marginals of all factors are alike."""
-        scales = self._power_conditional.power_scales
-        return {
-            scale: FactorModel(self.marginal, self._power_conditional.factor(scales.index(scale)))
-            for scale in set(scales)
-        }
+    def _known(self) -> ExactPairs | None:
+        marginal, conditional = self.marginal, self.conditional
+        if isinstance(conditional, Isotropic) and isinstance(marginal, UniformMarginal):
+            return IsotropicPairs(conditional)
+        if isinstance(conditional, PowerConditional) and marginal.is_factorised:
+            return FactorisedPairs(marginal, conditional)
+        return jointly_normal(marginal, conditional)

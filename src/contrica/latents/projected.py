@@ -17,7 +17,7 @@ from contrica import _checks
 from contrica.errors import DomainError, NoDensityError
 from contrica.latents import draws
 from contrica.latents.conditionals import GeneralConditional
-from contrica.latents.marginals import Marginal
+from contrica.latents.marginals import CoupledMarginal
 from contrica.latents.quadrature import Mesh, ladder, refine
 from contrica.latents.radial_integral import RadialIntegral, radial_integral
 from contrica.spaces import Space, Sphere
@@ -26,7 +26,7 @@ LEAST_SCALE = 1e-3
 """A smaller step comes near the rounding of unit vectors in float32."""
 
 
-class ProjectedNormalMarginal(Marginal):
+class ProjectedNormalMarginal(CoupledMarginal):
     """Normal around the end of the first axis, scaled to unit length: one side of the sphere is preferred.
 
     Parameters
@@ -51,11 +51,6 @@ class ProjectedNormalMarginal(Marginal):
         self.scale = _scale(scale)
         self._radial = radial_integral(space.dim, 1.0 / self.scale)
 
-    @property
-    def is_factorised(self) -> bool:
-        """False: the sphere couples the coordinates."""
-        return False
-
     def _draw(self, num_samples: int, generator: torch.Generator) -> Tensor:
         points = self.scale * draws.normals((num_samples, self.space.dim), generator)
         points[:, 0] += 1.0
@@ -63,9 +58,6 @@ class ProjectedNormalMarginal(Marginal):
 
     def _log_density(self, latents: Tensor) -> Tensor:
         return _log_density_of_cosine(self._radial, self.space.dim, self.scale, latents[..., 0])
-
-    def _factor_log_density(self, values: Tensor) -> Tensor:
-        raise AssertionError("refused by factor_log_density")
 
 
 class ProjectedNormalConditional(GeneralConditional):

@@ -65,6 +65,14 @@ def _exponents(power_sum: PowerSum) -> list[float]:
     return power_sum.exponent.tolist() if fixed is None else [fixed] * power_sum.dim
 
 
+def _entries(mahalanobis: Mahalanobis) -> list[float]:
+    return [entry for row in mahalanobis.matrix or () for entry in row]
+
+
+def _mahalanobis(dim: int, matrix: list[float]) -> Mahalanobis:
+    return Mahalanobis(dim, matrix=[matrix[row : row + dim] for row in range(0, len(matrix), dim)] or None)
+
+
 def _learned(name: str) -> Callable[[Any], bool]:
     return lambda part: isinstance(getattr(part, name), nn.Parameter)
 
@@ -118,7 +126,7 @@ KNOWN: dict[type, tuple[Callable[..., object], tuple[Setting, ...]]] = {
     ),
     SquaredEuclidean: (SquaredEuclidean, (Setting("weight", float),)),
     NormPower: (NormPower, (Setting("norm_exponent", float), Setting("power", float), Setting("weight", float))),
-    Mahalanobis: (Mahalanobis, (Setting("dim", int),)),
+    Mahalanobis: (_mahalanobis, (Setting("dim", int), Setting("matrix", list[float], _entries))),
     SphereDot: (
         SphereDot,
         (
