@@ -62,13 +62,13 @@ from contrica.critics import Critic
 from contrica.losses import NCE, NWJ, SCL, InfoNCE, Loss
 from contrica.pairwise import PairPlan
 from contrica.contrast import contrast, pair_loss
-from contrica.training import StepRecord, TrainingOptions, train
+from contrica.training import StepRecord, TrainingOptions, TrainingState, held_interrupts, train
 from contrica.identifiability import Guarantee, Indeterminacy, guarantee
 from contrica.optima import best_loss
 from contrica.evaluation import Scores, linear_r2, mcc, score
 from contrica.second_stage import estimate_num_latents, resolve_axes
 from contrica.diagnosis import Diagnosis, diagnose
-from contrica.saving import load_model, save_model
+from contrica.saving import Checkpoints, load_model, save_model
 from contrica.experiment import Experiment, run
 from contrica.record import Record
 from contrica.estimator import ContrastiveICA
@@ -84,6 +84,7 @@ __all__ = [
     "Box",
     "BoxOutput",
     "Camera",
+    "Checkpoints",
     "ContractError",
     "ContrastiveICA",
     "ContricaError",
@@ -146,6 +147,7 @@ __all__ = [
     "StepRecord",
     "TemporalPairs",
     "TrainingOptions",
+    "TrainingState",
     "Unbounded",
     "UniformMarginal",
     "UnknownNameError",
@@ -158,6 +160,7 @@ __all__ = [
     "diagnose",
     "estimate_num_latents",
     "guarantee",
+    "held_interrupts",
     "linear_r2",
     "load_model",
     "mcc",

@@ -198,7 +198,7 @@ def test_the_generator_can_be_stopped_early_and_leaves_a_usable_model():
     records = train(encoder, critic, NCE(), Bent(), options=SHORT, generator=torch.Generator().manual_seed(0))
     losses = [next(records).loss for _ in range(3)]
     stopped = weights(encoder, critic)
-    records.close()
+    del records
     assert same(weights(encoder, critic), stopped)
     assert all(parameter.grad is None for parameter in encoder.parameters())
     assert torch.isfinite(encoder(torch.rand(4, 2, generator=torch.Generator()))).all()

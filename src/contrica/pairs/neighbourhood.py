@@ -13,14 +13,14 @@ A cell may depend on anything but on which x~ belongs to which x. Here it is a c
 are a function of an observation, such as the present codes, and the tree is grown on draws of its own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from contrica import _checks
-from contrica.errors import DomainError, DtypeError
+from contrica.errors import ContricaError, DomainError, DtypeError, RecordError, ShapeError
 from contrica.pairs.batch import PairBatch, PairSource
 from contrica.pairs.cells import Cells
 from contrica.pairs.partition import Partition
@@ -145,6 +145,40 @@ class NeighbourhoodPairs:
             num_outside,
         )
         return PairBatch(pool.pairs.anchors[rows], pool.pairs.positives[rows], cells=cells)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the pool and the walls of its cells; nothing before the first refresh."""
+        if self._pool is None:
+            return {}
+        pool = self._pool
+        return {
+            "anchors": pool.pairs.anchors,
+            "positives": pool.pairs.positives,
+            "anchor_cells": pool.anchor_cells,
+            "positive_cells": pool.positive_cells,
+            **pool.partition.state(),
+        }
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Draw from the pool that `state` returned.
+
+        Raises
+        ------
+        RecordError
+            If it is no such state.
+        """
+        if not state:
+            self._pool = None
+            return
+        try:
+            cells = [state[name] for name in ("anchor_cells", "positive_cells")]
+            pairs = PairBatch(state["anchors"], state["positives"])
+            partition = Partition.of(state)
+            if any(ids.shape != (pairs.num_pairs,) or not partition.holds(ids) for ids in cells):
+                raise ShapeError("cells must be one number per pair")
+        except (KeyError, ContricaError) as error:
+            raise RecordError(f"the state of the pairs must hold a pool and its cells, and {error}") from error
+        self._pool = _Pool(partition, pairs, *cells, within=self.form == "within")
 
     def _drawn(self, size: int, generator: torch.Generator) -> PairBatch:
         batch = self.source.draw(size, generator=_checks.generator(generator))

@@ -4,6 +4,9 @@ Each node is split at the median of its widest rotated coordinate; the rotation 
 that the walls of two partitions do not coincide. (Bentley 1975.)
 """
 
+from collections.abc import Mapping
+from typing import Self
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -70,6 +73,45 @@ class Partition:
             self._axes.append(axes)
             self._walls.append((values[:, half - 1] + values[:, half]) / 2)
             members = members.gather(1, ranks).view(-1, half)
+
+    @classmethod
+    def of(cls, state: Mapping[str, Tensor]) -> Self:
+        """Return the partition whose `state` this is.
+
+        Raises
+        ------
+        ShapeError, KeyError
+            If it is not the state of one.
+        """
+        rotation, axes, walls = state["rotation"], state["axes"], state["walls"]
+        levels = len(axes).bit_length()
+        dim = len(rotation)
+        sound = (
+            rotation.shape == (dim, dim)
+            and axes.shape == walls.shape == (2**levels - 1,)
+            and axes.dtype == torch.int64
+            and bool(((axes >= 0) & (axes < dim)).all())
+        )
+        if not sound:
+            raise ShapeError("a partition must have an axis and a wall per node, got others; take them from state")
+        partition = cls.__new__(cls)
+        partition.levels, partition._rotation = levels, rotation
+        counts = [2**level for level in range(levels)]
+        partition._axes, partition._walls = list(axes.split(counts)), list(walls.split(counts))
+        return partition
+
+    def state(self) -> dict[str, Tensor]:
+        """Return rotation, and axis and wall of each node, level by level."""
+        empty = self._rotation.new_empty(0)
+        return {
+            "rotation": self._rotation,
+            "axes": torch.cat([empty.long(), *self._axes]),
+            "walls": torch.cat([empty, *self._walls]),
+        }
+
+    def holds(self, cells: Tensor) -> bool:
+        """Return whether all are numbers of cells."""
+        return cells.dtype == torch.int64 and bool(((cells >= 0) & (cells < self.num_cells)).all())
 
     @property
     def num_cells(self) -> int:

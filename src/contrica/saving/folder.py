@@ -174,6 +174,18 @@ def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
         raise RecordError(f"{path} cannot be used: {error}; pass another folder, or a copy of this one") from error
 
 
+def is_unwritten(folder: Path) -> bool:
+    """Return whether nothing stands in the way of a first version: no folder, or nothing in it but unfinished files."""
+    try:
+        return all(_is_left_over(entry.name) for entry in folder.iterdir())
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError) as error:
+        raise RecordError(
+            f"{folder} must be a folder, and it cannot be read ({reason(error)}); pass another"
+        ) from error
+
+
 def _tensors(folder: Path, manifest: Manifest) -> dict[str, Tensor]:
     if manifest.data_bytes > _memory():
         raise RecordError(
@@ -269,10 +281,9 @@ def _claimed(folder: Path) -> Iterator[None]:
 
 def _ensure_replaceable(folder: Path, kind: str) -> None:
     """Raise OutputError if the folder holds anything but an earlier version of the same kind."""
-    names = [entry.name for entry in folder.iterdir() if not _is_left_over(entry.name)]
-    if not names:
+    if is_unwritten(folder):
         return
-    if MANIFEST not in names:
+    if not (folder / MANIFEST).exists():
         raise OutputError(f"{folder} must be new or empty, and it holds other files; choose another folder")
     try:
         found = read_manifest(folder).kind

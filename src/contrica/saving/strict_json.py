@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 
 from contrica.errors import DomainError, RecordError
 
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+Json = Any
+"""None, a bool, an int, a float, a str, a list of these, or a dict of these with text as keys."""
 
 
 def to_json(value: object, name: str) -> bytes:

@@ -1,6 +1,17 @@
 """Fitting an encoder and a critic to pairs."""
 
-from contrica.training.loop import StepRecord, train
+from contrica.training.checkpoint import StatefulSource, TrainingState
+from contrica.training.interrupts import Interrupts, held_interrupts
+from contrica.training.loop import StepRecord, Training, train
 from contrica.training.options import TrainingOptions
 
-__all__ = ["StepRecord", "TrainingOptions", "train"]
+__all__ = [
+    "Interrupts",
+    "StatefulSource",
+    "StepRecord",
+    "Training",
+    "TrainingOptions",
+    "TrainingState",
+    "held_interrupts",
+    "train",
+]

@@ -1,11 +1,12 @@
-"""The training loop: a generator that makes one update per step and knows no loss, encoder or source by name.
+"""The training loop: an iterator that makes one update per step and knows no loss, encoder or source by name.
 
 Minimises the loss over the parameters of encoder and critic with AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101)
 or with SOAP.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from contrica.errors import DomainError, NonFiniteError
 from contrica.losses import Loss
 from contrica.pairs.batch import PairBatch, PairSource
 from contrica.pairwise import PairPlan
+from contrica.training.checkpoint import FitParts, TrainingState
 from contrica.training.chunked import in_chunks
 from contrica.training.nonfinite import first_bad_gradient, first_bad_term
 from contrica.training.options import TrainingOptions
@@ -40,6 +42,83 @@ class StepRecord:
     encoder_dtype: torch.dtype
 
 
+class Training(Iterator[StepRecord]):
+    """A fit under way: makes one update each time the next record is asked for.
+
+    Attributes
+    ----------
+    step : int
+        Updates made so far.
+    """
+
+    def __init__(self, parts: FitParts, device: torch.device, resume_from: TrainingState | None) -> None:
+        self.step = 0
+        self._parts = parts
+        self._dtype = parts.options.encoder_dtype(device)
+        self._encode = _in_dtype(parts.encoder, self._dtype, device)
+        if parts.options.rows_at_once is not None:
+            self._encode = in_chunks(self._encode, parts.options.rows_at_once)
+        self._device = device
+        self._broken_off = False
+        if resume_from is not None:
+            parts.restore(resume_from)
+            self.step = resume_from.step
+
+    def __next__(self) -> StepRecord:
+        """Make the next update."""
+        if self._broken_off or self.step == self._parts.options.steps:
+            raise StopIteration
+        self._broken_off = True
+        with torch.inference_mode(False), torch.enable_grad():
+            record = self._update(self.step + 1)
+        self.step, self._broken_off = record.step, False
+        return record
+
+    def state(self, notes: Mapping[str, Any] | None = None) -> TrainingState:
+        """Return what it takes to go on from here, with ``notes`` of the caller: JSON values and tensors.
+
+        Raises
+        ------
+        DomainError
+            If the last update was broken off, by an error or a KeyboardInterrupt.
+        DtypeError
+            If the encoder, the critic or the notes hold something that is neither JSON nor a tensor.
+        """
+        if self._broken_off:
+            raise DomainError(
+                f"a state must be taken between updates, and update {self.step + 1} was broken off; use the last one"
+            )
+        return self._parts.state(self.step, notes or {})
+
+    def _update(self, step: int) -> StepRecord:
+        parts, options, optimizer = self._parts, self._parts.options, self._parts.optimizer
+        encoder, critic, loss = parts.encoder, parts.critic, parts.loss
+        batch = parts.source.draw(options.batch_size, generator=parts.generator).to(self._device)
+        if step <= BIAS_REFRESH_STEPS and step & (step - 1) == 0:
+            _balance(self._encode, critic, loss, batch)
+        value = pair_loss(self._encode, critic, loss, batch, negatives=options.negatives)
+        if not torch.isfinite(value):
+            raise _not_finite(step, f"loss is {value.item()}", first_bad_term(encoder, critic, batch))
+        optimizer.zero_grad()
+        value.backward()
+        parameters = (parameter for group in optimizer.param_groups for parameter in group["params"])
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients]))
+        if not torch.isfinite(norm):
+            term = first_bad_gradient(encoder, critic)
+            optimizer.zero_grad()
+            raise _not_finite(step, f"gradient norm is {norm.item()}", term)
+        if norm > options.clip_norm:
+            for gradient in gradients:
+                gradient.mul_(options.clip_norm / norm)
+        rate = options.learning_rate_at(step)
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group["rate_factor"]
+        optimizer.step()
+        optimizer.zero_grad()
+        return StepRecord(step, value.item(), norm.item(), rate, self._dtype or batch.anchors.dtype)
+
+
 def train(
     encoder: nn.Module,
     critic: Critic,
@@ -48,7 +127,8 @@ def train(
     *,
     options: TrainingOptions,
     generator: torch.Generator,
-) -> Iterator[StepRecord]:
+    resume_from: TrainingState | None = None,
+) -> Training:
     """Train ``encoder`` and ``critic`` in place, one update each time the next record is asked for.
 
     Parameters
@@ -65,12 +145,16 @@ def train(
         Numbers of the optimisation.
     generator : torch.Generator
         Handed to ``source``; the loop itself is deterministic.
+    resume_from : TrainingState, optional
+        From `Training.state` of a fit with the same arguments: encoder, critic, generator and source are put into it,
+        whatever they hold, and the fit goes on with the step after it.
 
-    Yields
-    ------
-    StepRecord
-        After each update. The caller may score, save or move the modules between two records, freeze parameters
-        before the first, or stop asking at any time: the modules are always those of the last record.
+    Returns
+    -------
+    Training
+        An iterator over a `StepRecord` after each update. The caller may score, save or move the modules between two
+        records, freeze parameters before the first, or stop asking at any time: the modules are always those of the
+        last record.
 
     Raises
     ------
@@ -78,48 +162,22 @@ def train(
         Before an update that would follow a loss or a gradient that is NaN or infinite, parameters being those of the
         step before; it names the step and the first bad term.
     DomainError
-        If no parameter asks for a gradient.
+        If no parameter asks for a gradient, or the state is of a fit with other options or another loss.
+    RecordError
+        If the state is of other modules, or damaged.
 
     Notes
     -----
-    Arguments are checked when the first record is asked for. Train and eval modes are left as the caller sets them,
-    and gradients are recorded inside the step whatever the caller's grad mode. On one device with one number of
-    threads, equal generators give bit-equal parameters.
+    Train and eval modes are left as the caller sets them, and gradients are recorded inside the step whatever the
+    caller's grad mode. On one device with one number of threads, equal generators give bit-equal parameters, and so
+    does a fit that was resumed, unless a module draws from torch's global generator.
     """
     _checks.generator(generator)
     device = _device(encoder, critic)
     critic.to(device)
-    optimizer = _optimizer(encoder, critic, options)
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    dtype = options.encoder_dtype(device)
-    encode = _in_dtype(encoder, dtype, device)
-    if options.rows_at_once is not None:
-        encode = in_chunks(encode, options.rows_at_once)
-    for step in range(1, options.steps + 1):
-        with torch.inference_mode(False), torch.enable_grad():
-            batch = source.draw(options.batch_size, generator=generator).to(device)
-            if step <= BIAS_REFRESH_STEPS and step & (step - 1) == 0:
-                _balance(encode, critic, loss, batch)
-            value = pair_loss(encode, critic, loss, batch, negatives=options.negatives)
-            if not torch.isfinite(value):
-                raise _not_finite(step, f"loss is {value.item()}", first_bad_term(encoder, critic, batch))
-            optimizer.zero_grad()
-            value.backward()
-            gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-            norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients]))
-            if not torch.isfinite(norm):
-                term = first_bad_gradient(encoder, critic)
-                optimizer.zero_grad()
-                raise _not_finite(step, f"gradient norm is {norm.item()}", term)
-            if norm > options.clip_norm:
-                for gradient in gradients:
-                    gradient.mul_(options.clip_norm / norm)
-            rate = options.learning_rate_at(step)
-            for group in optimizer.param_groups:
-                group["lr"] = rate * group["rate_factor"]
-            optimizer.step()
-            optimizer.zero_grad()
-        yield StepRecord(step, value.item(), norm.item(), rate, dtype or batch.anchors.dtype)
+    with torch.inference_mode(False):
+        optimizer = _optimizer(encoder, critic, options)
+    return Training(FitParts(encoder, critic, loss, source, options, optimizer, generator), device, resume_from)
 
 
 def _device(encoder: nn.Module, critic: Critic) -> torch.device:
