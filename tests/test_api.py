@@ -17,6 +17,7 @@ PUBLIC_NAMES = [
     "ContractError",
     "ContrastiveICA",
     "ContricaError",
+    "ContricaWarning",
     "Conv",
     "Critic",
     "Diagnosis",

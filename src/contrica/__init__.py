@@ -6,6 +6,7 @@ Public names in the order in which data flows; what is not here is in the module
 from contrica.errors import (
     ContractError,
     ContricaError,
+    ContricaWarning,
     DomainError,
     DtypeError,
     FileFormatError,
@@ -88,6 +89,7 @@ __all__ = [
     "ContractError",
     "ContrastiveICA",
     "ContricaError",
+    "ContricaWarning",
     "Conv",
     "Critic",
     "Diagnosis",

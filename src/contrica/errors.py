@@ -66,3 +66,7 @@ class MissingExtraError(ContricaError, ImportError):
 
 class RecordError(ContricaError, ValueError):
     """Something on disk is damaged, comes from another program, or was written by a newer version."""
+
+
+class ContricaWarning(UserWarning):
+    """Something went on, and the user has to do something about it; the message says what."""

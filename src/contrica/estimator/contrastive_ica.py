@@ -18,8 +18,10 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import nn
 
 from contrica import _checks
+from contrica.diagnosis import Diagnosis
 from contrica.dissimilarities import SphereDot
 from contrica.errors import DomainError
+from contrica.estimator.diagnosing import diagnosis_of, warn_of
 from contrica.estimator.fitted import Fitted
 from contrica.estimator.fitting import VALUES, Curve, OnStep, fit_parts
 from contrica.estimator.holding_out import split_rows
@@ -61,11 +63,12 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     loss : str or Loss, default "infonce"
         "infonce", "nce", "scl", "nwj", or a `Loss`.
     dissimilarity : str or Dissimilarity, default "auto"
-        How the factors of a pair differ. "laplace" (mostly little, at times much) and "generalised_normal" (evenly,
-        up to a limit) identify the axes, each where pairs do differ so, and turn them by 45 degrees where it is the
-        other; "normal", "correlated_normal" and "sphere" (unit codes) identify the codes up to a linear map. "auto"
-        is "generalised_normal" for pairs by continuous labels, which differ evenly within the bandwidth, and
-        "laplace" for all others. Or a dissimilarity made for as many codes, which is copied.
+        How the factors of a pair differ. "laplace" (mostly little, at times much), "generalised_normal" (exponent 3)
+        and "flat" (evenly, up to a limit) identify the axes, where pairs do differ so; the first of them turns the
+        axes where one of the others is true, and the other way round. "normal", "correlated_normal" and "sphere"
+        (unit codes) identify the codes up to a linear map. "auto" is "flat" for pairs by continuous labels, which
+        differ evenly within the bandwidth, and "laplace" for all others. Or a dissimilarity made for as many codes,
+        which is copied.
     encoder : str, torch module or callable, default "auto"
         "mlp" for rows of numbers, "conv" for images of shape (channels, size, size), "auto" for whichever fits. A
         module is copied and trained from the parameters that it has. A callable is called as ``encoder(columns,
@@ -131,6 +134,9 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     critic_ : Critic
     codes_ : array of shape (rows, n_components)
         The codes of the rows of fit, as `transform` returns them.
+    diagnosis_ : Diagnosis or None
+        What the held-out rows say: checks in plain words, and of each code the fitted scale and the nats that a pair
+        shares, beside the logarithm of the batch; print it. None where fewer than 100 rows were held out.
     n_iter_ : int
         Updates that were made.
     best_iter_ : int
@@ -153,6 +159,8 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     Rows with NaN or infinity are refused, and named. Columns that are constant contribute nothing. Duplicated rows
     are kept as they are. A lag as long as the longest trial is refused, and shorter trials are left out. Labels with
     a single value are refused, for they make any two rows a pair.
+
+    A `ContricaWarning` is given where a check asks for something to be done, or a tenth of the rows is in no pair.
 
     Training computes in float32, whatever X is; codes of float32 rows are float32, all others float64. An X that is
     mapped into memory is read row by row as it is drawn, and block by block as it is encoded.
@@ -293,6 +301,7 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             batch_size=options.batch_size,
             generator=streams.named("held-out"),
         )
+        size = min(options.batch_size, split.source.num_rows)
         init = streams.named("init")
         with lent_to_torch(streams.named("torch")):
             encoder = encoder_of(
@@ -310,12 +319,17 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 loss,
                 split.source,
                 held_out=[batch.to(device) for batch in split.batches],
-                options=dataclasses.replace(options, batch_size=min(options.batch_size, split.source.num_rows)),
+                options=dataclasses.replace(options, batch_size=size),
                 patience=self.patience,
                 generator=streams.named("pairs"),
                 on_step=self._see,
             )
-        self._keep(Fitted(encoder, critic, loss, pairing, observations.shape[1:], streams.seed), observations, curve)
+        fitted = Fitted(encoder, critic, loss, pairing, observations.shape[1:], streams.seed)
+        diagnosis = diagnosis_of(fitted, split, batch_size=size, generator=streams.named("diagnosis"))
+        self._keep(fitted, observations, curve, diagnosis)
+        if curve.interruption is not None:
+            raise curve.interruption
+        warn_of(diagnosis, split.source, labelled=kind == "labels")
         return self
 
     def transform(self, X: Any) -> Array:
@@ -419,12 +433,10 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         if self.verbose and record.step % max(1, self.steps // VALUES) == 0:
             sys.stderr.write(f"step {record.step} of {self.steps}: loss {record.loss:.4f} nats\n")
 
-    def _keep(self, fitted: Fitted, observations: Array, curve: Curve) -> None:
-        self._fitted = fitted
+    def _keep(self, fitted: Fitted, observations: Array, curve: Curve, diagnosis: Diagnosis | None) -> None:
+        self._fitted, self.diagnosis_ = fitted, diagnosis
         self.encoder_, self.critic_, self.scaling_ = fitted.encoder, fitted.critic, fitted.pairing.scaling
         self.pair_kind_, self.bandwidth_ = fitted.pairing.rules.kind, fitted.pairing.rules.bandwidth
         self.n_iter_, self.best_iter_ = len(curve.losses), curve.best_step
         self.loss_curve_, self.validation_curve_ = curve.losses, curve.held_out
         self.codes_ = fitted.codes(observations, self.n_components)
-        if curve.interruption is not None:
-            raise curve.interruption

@@ -70,10 +70,10 @@ def held_out(
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """A source of the rows to train on, the order of those held out, and batches of pairs of these, if there are."""
+    """A source of the rows to train on, one of those held out, if there are, and batches of pairs of these."""
 
     source: DrawnRows
-    held_out: RowOrder | None
+    apart: DrawnRows | None
     batches: list[PairBatch]
 
 
@@ -82,11 +82,10 @@ def split_rows(pairing: Pairing, rows: Rows, *, fraction: float, batch_size: int
     order = rows.order
     held = held_out(order, fraction, longest_lag=pairing.rules.longest_lag, generator=generator)
     if held is not None:
-        rest = order.part(held)
         try:
-            source, apart = pairing.source(rows, order.part(~held)), pairing.source(rows, rest)
+            source, apart = (pairing.source(rows, order.part(chosen)) for chosen in (~held, held))
             size = min(batch_size, apart.num_rows)
-            return Split(source, rest, [apart.draw(size, generator=generator) for _ in range(HELD_OUT_BATCHES)])
+            return Split(source, apart, [apart.draw(size, generator=generator) for _ in range(HELD_OUT_BATCHES)])
         except DomainError:
             pass
     return Split(pairing.source(rows, order), None, [])

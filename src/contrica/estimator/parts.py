@@ -27,6 +27,7 @@ DISSIMILARITIES: dict[str, Callable[[int], Dissimilarity]] = {
     "laplace": lambda dim: PowerSum(dim, exponent=1.0),
     "normal": lambda dim: PowerSum(dim, exponent=2.0),
     "generalised_normal": lambda dim: PowerSum(dim, exponent=3.0),
+    "flat": lambda dim: PowerSum(dim, exponent=6.0),
     "correlated_normal": Mahalanobis,
     "sphere": lambda dim: SphereDot(concentration=float(dim), learnable_concentration=True),
 }
@@ -53,11 +54,11 @@ def loss_of(loss: str | Loss) -> Loss:
 def dissimilarity_of(dissimilarity: object, dim: int, *, flat: bool) -> Any:
     """Return the dissimilarity of that name for ``dim`` codes, or a copy of the one that was given.
 
-    "auto" has a flat middle where pairs differ evenly up to a limit, ``flat``, and a pointed one elsewhere: an exponent
-    on the other side of 2 than that of the pairs would turn the axes.
+    "auto" is flat where pairs differ evenly up to a limit, and pointed elsewhere: an exponent on the other side of 2
+    than that of the pairs would turn the axes.
     """
     if dissimilarity == "auto":
-        dissimilarity = "generalised_normal" if flat else "laplace"
+        dissimilarity = "flat" if flat else "laplace"
     if not isinstance(dissimilarity, str):
         if not callable(dissimilarity):
             raise DtypeError(f"dissimilarity must be a name or callable, got {type(dissimilarity).__name__}; pass one")

@@ -27,6 +27,9 @@ from contrica.pairs.recording import Recording
 from contrica.pairs.temporal import Lags
 from contrica.pairs.timeline import Separation
 
+DRAWS_OF_EACH = 3
+"""Draws of as many pairs as there are rows, of which e^-3 of the rows are missing."""
+
 PairKind = Literal["given", "labels", "time"]
 """What makes a pair."""
 
@@ -183,6 +186,11 @@ class DrawnRows:
         """How many rows there are to draw from."""
         return len(self._order.rows)
 
+    @property
+    def num_dropped_rows(self) -> int:
+        """How many of them are never drawn as anchors, having no positive."""
+        return int(getattr(self._places, "num_dropped_rows", 0))
+
     def draw(self, batch_size: int, *, generator: torch.Generator) -> PairBatch:
         """Draw ``batch_size`` pairs.
 
@@ -192,10 +200,32 @@ class DrawnRows:
             As the source of places does, or if a drawn row of a mapped file is not finite.
         """
         batch = self._places.draw(batch_size, generator=generator)
-        sides = zip(self._recordings, (batch.anchors, batch.positives), strict=True)
-        anchors, positives = (self._read(recording, places) for recording, places in sides)
-        return PairBatch(anchors, positives, batch.groups)
+        return self._read(batch.anchors, batch.positives, batch.groups)
 
-    def _read(self, recording: Recording, places: Tensor) -> Tensor:
+    def draw_distinct(self, most: int, *, stretches: int, generator: torch.Generator) -> PairBatch:
+        """Draw pairs of which no two have the same anchor, in order, and group them by stretches of consecutive rows.
+
+        Parameters
+        ----------
+        most : int
+            Pairs that are wanted; there are fewer where there are fewer rows.
+        stretches : int
+            Into so many stretches of equal length the rows are cut at most.
+        generator : torch.Generator
+        """
+        size = min(most, self.num_rows)
+        draws = [self._places.draw(size, generator=generator) for _ in range(DRAWS_OF_EACH)]
+        drawn, firsts = np.unique(torch.cat([draw.anchors for draw in draws]).long().numpy(), return_index=True)
+        positives = torch.cat([draw.positives for draw in draws])[torch.from_numpy(firsts)]
+        chosen = torch.from_numpy(np.linspace(0, len(drawn) - 1, min(size, len(drawn))).astype(np.int64))
+        anchors = torch.from_numpy(drawn)[chosen, None]
+        length = -(-self.num_rows // stretches)
+        return self._read(anchors, positives[chosen], anchors[:, 0] // length)
+
+    def _read(self, anchors: Tensor, positives: Tensor, groups: Tensor | None) -> PairBatch:
+        of_anchors, of_positives = self._recordings
+        return PairBatch(self._taken(of_anchors, anchors), self._taken(of_positives, positives), groups)
+
+    def _taken(self, recording: Recording, places: Tensor) -> Tensor:
         rows = self._order.rows[places[:, 0].long().numpy()]
         return torch.from_numpy(self._scaling(recording.take(torch.from_numpy(rows)).numpy())).to(self._dtype)
