@@ -168,11 +168,11 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     Examples
     --------
     >>> import numpy as np
-    >>> turns = np.linspace(0.0, 60.0, 1200)
+    >>> turns = np.linspace(0.0, 60.0, 800)
     >>> recording = np.stack([np.sin(turns), np.cos(turns), np.sin(2.0 * turns)], axis=1)
     >>> model = ContrastiveICA(2, lags=range(1, 6), steps=20, random_state=0).fit(recording)
     >>> model.transform(recording).shape
-    (1200, 2)
+    (800, 2)
     """
 
     def __init__(

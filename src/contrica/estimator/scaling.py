@@ -1,10 +1,12 @@
 """A change of units of the columns of X that a few wild values cannot spoil.
 
-    z = (x - median) / spread,      spread = (upper quartile - lower quartile) / 1.349,
+    z = (x - median) / spread,      spread = (upper quartile - lower quartile) / 1.349
+    z beyond 10 in size becomes sign(z) 10 (1 + log(|z| / 10))
 
-which is the standard deviation of a normal column. A column with equal quartiles, such as counts that are mostly 0,
-takes its standard deviation; a constant column becomes 0 and carries nothing. Measured in float64 on some thousand
-rows, so that a large offset beside small changes is not rounded away in float32.
+The spread is the standard deviation of a normal column. Beyond ten of them values are drawn in, one to one and without
+a kink, so that a glitch cannot rule the gradient of a batch, and nothing is lost. A column with equal quartiles, such
+as counts that are mostly 0, takes its standard deviation; a constant column becomes 0 and carries nothing. Measured in
+float64 on some thousand rows, so that a large offset beside small changes is not rounded away in float32.
 """
 
 from dataclasses import dataclass
@@ -31,7 +33,7 @@ START_ROWS = 4096
 """Rows from which the encoder's whitening starts."""
 
 WILD = 10.0
-"""Values further than so many spreads from the median do not stretch the whitening from which the encoder starts."""
+"""Values further than so many spreads from the median are drawn in; a normal column has none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +58,8 @@ class Scaling:
         table = observations.astype(np.float64)
         lower, centre, upper = np.quantile(table, (0.25, 0.5, 0.75), axis=0)
         spread = (upper - lower) / NORMAL_QUARTILES
-        floor = ROUNDING * np.abs(table).max(0)
-        spread = np.where(spread > floor, spread, table.std(0))
-        return cls(centre, np.where(spread > floor, spread, np.inf))
+        spread = np.where(spread > ROUNDING * np.maximum(np.abs(lower), np.abs(upper)), spread, table.std(0))
+        return cls(centre, np.where(np.ptp(table, axis=0) > ROUNDING * np.abs(table).max(0), spread, np.inf))
 
     @property
     def constant(self) -> npt.NDArray[np.bool_]:
@@ -70,6 +71,8 @@ class Scaling:
         if self.centre is None or self.spread is None:
             return observations
         scaled: npt.NDArray[np.float64] = (observations.astype(np.float64) - self.centre) / self.spread
+        wild = np.abs(scaled) > WILD
+        scaled[wild] = np.sign(scaled[wild]) * WILD * (1.0 + np.log(np.abs(scaled[wild]) / WILD))
         return scaled
 
 
@@ -90,7 +93,7 @@ def sampled(observations: Array, generator: torch.Generator) -> Array:
 
 
 def start_of(sample: Array, scaling: Scaling) -> Tensor:
-    """Return some thousand of the rows, evenly over the sample, from which the whitening of an encoder is measured."""
+    """Return some thousand rows of the sample, from which the whitening of an encoder is measured, wild values cut."""
     size = min(len(sample), START_ROWS)
     scaled = scaling(sample[np.linspace(0, len(sample) - 1, size).astype(np.int64)])
     return torch.tensor(scaled if scaling.centre is None else scaled.clip(-WILD, WILD))
