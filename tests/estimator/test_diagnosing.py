@@ -20,14 +20,19 @@ def test_a_fit_is_diagnosed_on_rows_that_were_held_out():
     assert {check.name for check in found.checks} >= {"normalisation", "reliability", "saturation", "dimensions"}
 
 
-def test_a_surplus_code_is_told_with_what_to_do():
+def test_each_check_that_asks_for_a_look_is_a_warning_with_what_to_do():
     rng = np.random.default_rng(0)
     shared = rng.normal(size=(3000, 1))
     anchors, positives = (np.concatenate((shared, rng.normal(size=(3000, 1))), 1) for _ in range(2))
     positives[:, 0] += 0.1 * rng.normal(size=3000)
     model = ContrastiveICA(2, dissimilarity="normal", validation_fraction=0.3, **QUICK)
-    with pytest.warns(ContricaWarning, match="in common between the members of a pair.*to do: use fewer codes"):
+    with pytest.warns(ContricaWarning) as given:
         model.fit(anchors, X_pos=positives)
+    actions = model.diagnosis_.actions
+    assert actions
+    assert [str(warning.message) for warning in given] == [
+        f"{check.name}: {check.sentence}; to do: {check.advice}" for check in actions
+    ]
 
 
 def test_rows_in_no_pair_are_told():

@@ -1,6 +1,7 @@
 """Inside scikit-learn's own machinery: pipelines, searches over blocked splits, and data frames' worth of names."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from sklearn.base import clone
@@ -86,14 +87,24 @@ def test_the_best_number_of_lags_is_not_looked_for_by_a_score_on_other_pairs():
     assert near > far
 
 
-@pytest.mark.parametrize("wanted", ["default", "pandas"])
-def test_names_of_columns_are_kept_where_there_are_names(wanted):
-    frames = pytest.importorskip("pandas", reason="pandas is not installed")
-    X = frames.DataFrame(recording(), columns=list("abcd"))
-    model = ContrastiveICA(2, **QUICK).set_output(transform=wanted).fit(X)
+def test_data_frames_keep_their_names():
+    X = pd.DataFrame(recording(), columns=list("abcd"))
+    model = ContrastiveICA(2, **QUICK).set_output(transform="pandas").fit(X)
     assert list(model.feature_names_in_) == list("abcd")
-    codes = model.transform(X)
-    assert list(getattr(codes, "columns", ["contrastiveica0", "contrastiveica1"])) == [
-        "contrastiveica0",
-        "contrastiveica1",
-    ]
+    assert list(model.transform(X).columns) == ["contrastiveica0", "contrastiveica1"]
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.transform(X[list("badc")])
+
+
+def test_labels_groups_and_times_of_a_data_frame_are_those_of_arrays():
+    X, place = recording(), np.abs(recording()[:, 0])
+    frame = pd.DataFrame({"place": place, "side": np.where(recording()[:, 1] > 0, "left", "right")})
+    frame["trial"] = pd.Categorical(np.arange(240) // 60)
+    frame["when"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(240), "s")
+    extra = {"groups": frame["trial"], "times": frame["when"]}
+    of_frame = ContrastiveICA(2, **QUICK).fit(pd.DataFrame(X), frame[["place", "side"]], **extra)
+    mixed = np.column_stack((place, recording()[:, 1] <= 0))
+    of_arrays = ContrastiveICA(2, label_kinds=["continuous", "discrete"], **QUICK).fit(
+        X, mixed, groups=np.arange(240) // 60, times=np.arange(240.0)
+    )
+    np.testing.assert_array_equal(of_frame.codes_, of_arrays.codes_)

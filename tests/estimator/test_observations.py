@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from contrica.errors import DomainError, ShapeError
-from contrica.estimator.observations import VALUES_AT_ONCE, blocks, checked, refuse_nonfinite, rows_at_once, same_shape
+from contrica.estimator.observations import VALUES_AT_ONCE, blocks, checked, refuse_nonfinite, rows_of, same_shape
 
 
 def test_blocks_cover_every_row_once_in_order():
@@ -13,7 +13,7 @@ def test_blocks_cover_every_row_once_in_order():
 
 def test_wide_rows_are_read_a_few_at_a_time():
     wide = np.broadcast_to(np.float32(0), (1000, VALUES_AT_ONCE // 4))
-    assert rows_at_once(wide, 1000) == 4
+    assert rows_of(wide, VALUES_AT_ONCE, 1000) == 4
     assert max(block.stop - block.start for block in blocks(wide)) == 4
 
 

@@ -67,7 +67,8 @@ class Fitted:
         codes = np.empty((len(observations), num_codes), np.float32 if small else np.float64)
         for block in blocks(observations):
             refuse_nonfinite(observations[block], "X", first_row=block.start)
-            scaled = torch.from_numpy(np.array(self.pairing.scaling(observations[block])))
+            # in one order of memory, for products of matrices round differently in another
+            scaled = torch.from_numpy(np.array(self.pairing.scaling(observations[block]), order="C"))
             codes[block] = encoder(scaled.to(self.device, dtype)).cpu().numpy()
         return codes
 

@@ -13,8 +13,11 @@ import numpy.typing as npt
 from contrica.errors import DomainError, ShapeError
 from contrica.pairs.recording import is_mapped
 
-VALUES_AT_ONCE = 1 << 22
+VALUES_AT_ONCE = 1 << 20
 """Values that are converted and encoded together: some tens of megabytes with what the encoder adds."""
+
+VALUES_MEASURED = 1 << 22
+"""Values on which the units of the columns are measured."""
 
 MOST_ROWS_AT_ONCE = 8192
 """Rows that are encoded together at most."""
@@ -27,7 +30,7 @@ NAMED_ROWS = 5
 
 def blocks(observations: Array) -> Iterator[slice]:
     """Yield slices of rows that fit into memory together, in order."""
-    step = rows_at_once(observations, MOST_ROWS_AT_ONCE)
+    step = rows_of(observations, VALUES_AT_ONCE, MOST_ROWS_AT_ONCE)
     for first in range(0, len(observations), step):
         yield slice(first, min(first + step, len(observations)))
 
@@ -43,9 +46,9 @@ def refuse_nonfinite(values: Array, name: str, *, first_row: int = 0) -> None:
     )
 
 
-def rows_at_once(observations: Array, most: int) -> int:
-    """Return how many rows, at most ``most`` and at least 2, fit into memory together."""
-    return max(2, min(most, len(observations), VALUES_AT_ONCE // max(1, math.prod(observations.shape[1:]))))
+def rows_of(observations: Array, values: int, most: int) -> int:
+    """Return how many rows have ``values`` values, but at most ``most``, and at least 2."""
+    return max(2, min(most, len(observations), values // max(1, math.prod(observations.shape[1:]))))
 
 
 def checked(observations: Array, name: str) -> Array:

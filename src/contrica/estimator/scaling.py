@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from contrica.errors import DomainError
-from contrica.estimator.observations import Array, refuse_nonfinite, rows_at_once
+from contrica.estimator.observations import VALUES_MEASURED, Array, refuse_nonfinite, rows_of
 from contrica.pairs.row_draws import random_subset
 
 NORMAL_QUARTILES = 1.3489795003921634
@@ -70,7 +70,9 @@ class Scaling:
         """Return the observations in the new units, float64; images and the like as they are."""
         if self.centre is None or self.spread is None:
             return observations
-        scaled: npt.NDArray[np.float64] = (observations.astype(np.float64) - self.centre) / self.spread
+        scaled: npt.NDArray[np.float64] = observations.astype(np.float64)
+        scaled -= self.centre
+        scaled /= self.spread
         wild = np.abs(scaled) > WILD
         scaled[wild] = np.sign(scaled[wild]) * WILD * (1.0 + np.log(np.abs(scaled[wild]) / WILD))
         return scaled
@@ -84,7 +86,7 @@ def sampled(observations: Array, generator: torch.Generator) -> Array:
     DomainError
         If one of them is not finite, or all are equal.
     """
-    size = rows_at_once(observations, SCALING_ROWS)
+    size = rows_of(observations, VALUES_MEASURED, SCALING_ROWS)
     sample = np.asarray(observations[np.sort(random_subset(len(observations), size, generator).numpy())])
     refuse_nonfinite(sample, "X")
     if bool((sample == sample[0]).all()):
