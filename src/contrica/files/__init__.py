@@ -7,5 +7,16 @@ itself is read in a process apart.
 from contrica.files.apart import ReaderProcess
 from contrica.files.arrays import ArrayInfo, FileArray
 from contrica.files.reading import Contents, contents, read
+from contrica.files.writing import ensure_writable, write_arrays, write_rows
 
-__all__ = ["ArrayInfo", "Contents", "FileArray", "ReaderProcess", "contents", "read"]
+__all__ = [
+    "ArrayInfo",
+    "Contents",
+    "FileArray",
+    "ReaderProcess",
+    "contents",
+    "ensure_writable",
+    "read",
+    "write_arrays",
+    "write_rows",
+]

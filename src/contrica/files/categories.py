@@ -24,7 +24,7 @@ def told_apart(blocks: Iterable[npt.NDArray[Any]], where: str, num_rows: int) ->
         for block in blocks:
             try:
                 texts = block.tolist()
-            except ValueError as error:
+            except (ValueError, SystemError) as error:
                 raise FileFormatError(
                     f"{where} must hold text, and some of it is none ({brief(error)}); it is damaged, save it again"
                 ) from error
