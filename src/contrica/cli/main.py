@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from contrica.cli import list_recipes, report, run, show
+from contrica.cli import doctor, inspect_file, list_recipes, report, run, show, simulate
 from contrica.cli.output import print_json
 from contrica.errors import ContricaError
 
@@ -26,6 +26,9 @@ OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "out of memory", 
 """How libraries say it that do not raise MemoryError."""
 
 VERBS: dict[str, tuple[ModuleType, Callable[..., None]]] = {
+    "simulate": (simulate, simulate.simulate),
+    "inspect": (inspect_file, inspect_file.inspect_file),
+    "doctor": (doctor, doctor.doctor),
     "report": (report, report.report),
     "list": (list_recipes, list_recipes.list_recipes),
     "show": (show, show.show),

@@ -5,7 +5,7 @@ The ending of a name decides the format, and what is in the file must be of that
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -92,7 +92,7 @@ def contents(path: str | Path, *, process: ReaderProcess | None = None) -> Conte
     return Contents(address.path, TITLES[kind], tuple(listed), kind in TABLES)
 
 
-def read(address: str | Path, *, process: ReaderProcess | None = None) -> FileArray:
+def read(address: str | Path, *, transpose: bool = False, process: ReaderProcess | None = None) -> FileArray:
     """Read an array of numbers from a file.
 
     Arrays of up to 256 MiB are read into memory. Larger ones are mapped: in the file where it holds them as they are
@@ -104,6 +104,8 @@ def read(address: str | Path, *, process: ReaderProcess | None = None) -> FileAr
         ``file.npy``, ``file.npz:key``, ``file.h5:group/array``, ``file.mat:name``, ``table.csv:column,column``,
         ``folder`` or ``folder:*.png``. A ``*`` in the name of an array joins all that fit, in the order of their
         names, end to end.
+    transpose : bool
+        Whether each array has its samples along the last axis.
     process : ReaderProcess, optional
         Reads the formats of libraries in C; one of its own is started if not given.
 
@@ -128,8 +130,8 @@ def read(address: str | Path, *, process: ReaderProcess | None = None) -> FileAr
     kind = _format(found.path)
     with _reading(found.path, process) as reader:
         if kind not in TABLES and kind != "images" and PATTERN & set(found.member):
-            return _joined(kind, found, reader)
-        return _read(kind, found, reader)
+            return _joined(kind, found, transpose, reader)
+        return _turned(_read(kind, found, reader), transpose)
 
 
 def _listed(kind: str, path: Path, reader: ReaderProcess) -> list[ArrayInfo]:
@@ -155,12 +157,16 @@ def _mapped(found: Mapped, where: str) -> npt.NDArray[Any]:
     return held(Stream(found.dtype, found.shape[1:], npy.blocks(lying), len(lying)), where)
 
 
-def _joined(kind: str, address: Address, reader: ReaderProcess) -> FileArray:
+def _turned(found: FileArray, transpose: bool) -> FileArray:
+    return replace(found, values=found.values.transpose()) if transpose else found
+
+
+def _joined(kind: str, address: Address, transpose: bool, reader: ReaderProcess) -> FileArray:
     listed = _listed(kind, address.path, reader)
     names = sorted((one.name for one in listed if fits(one.name, address.member)), key=in_order)
     if not names:
         raise unknown(address.path, address.member, (one.name for one in listed))
-    parts = [_read(kind, Address(address.path, name), reader).values for name in names]
+    parts = [_turned(_read(kind, Address(address.path, name), reader), transpose).values for name in names]
     for name, part in zip(names, parts, strict=True):
         if part.shape[1:] != parts[0].shape[1:]:
             raise FileFormatError(

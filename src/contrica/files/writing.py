@@ -41,6 +41,8 @@ def ensure_writable(path: Path, *, overwrite: bool = False) -> None:
         raise FileFormatError(f"{path} must end in one of {', '.join(ENDINGS)}; pass another --out")
     _library(path.suffix.lower(), path)
     try:
+        if "\0" in str(path):
+            raise ValueError("no name may hold a null character")
         if path.is_dir():
             raise OutputError(f"{path} must be a file, and it is a folder; pass another --out")
         if not overwrite and (path.exists() or path.is_symlink()):
@@ -169,7 +171,7 @@ def _umask() -> int:
     return mask
 
 
-def _write_npy(file: IO[bytes], blocks: Blocks, num_rows: int, width: int) -> None:
+def _write_npy(file: Any, blocks: Blocks, num_rows: int, width: int) -> None:
     for number, block in enumerate(blocks):
         if number == 0:
             head = {"descr": block.dtype.str, "fortran_order": False, "shape": (num_rows, width)}
