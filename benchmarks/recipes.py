@@ -1,10 +1,15 @@
 """Run recipes over several seeds and write what they score, one row per experiment, beside the optimum and the floors.
 
-python benchmarks/recipes.py first-look photo --seeds 0 1 2 --jobs 2
+python benchmarks/recipes.py published-mlp --seeds 0 1 2 --jobs 2 --only Laplace
+
+Rows are written as they come, and those measured before stay, each with its date, machine and command; finished
+experiments are taken from the cache.
 """
 
 import argparse
 import json
+import os
+import shlex
 import statistics
 import sys
 from collections.abc import Sequence
@@ -12,10 +17,30 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from contrica.recipes import recipe, run_all
+from contrica.recipes import Recipe, RecordCache, default_cache_folder, recipe, run_all
 from contrica.record import Record
+from contrica.report.chart_figure import chart_figure
+from contrica.report.numbers_of import NUMBERS, Numbers
+from contrica.report.outcome import Outcome
+from contrica.report.published import middle, published_table
+from contrica.report.style import STYLE
+from contrica.report.svg import as_file
+from contrica.report.table import line
 
 RESULTS = Path(__file__).parent / "results"
+
+COLUMNS = {
+    "r2": "R2",
+    "mcc": "MCC",
+    "smallest_matched": "smallest matched",
+    "leakage": "leakage",
+    "mcc_second_stage": "MCC, second stage",
+    "gap": "gap, nats",
+    "calibration": "calibration",
+    "seconds": "seconds",
+    "processor_seconds": "processor s",
+}
+"""Columns of the table; one that no row has is left out."""
 
 
 def main() -> None:
@@ -24,85 +49,142 @@ def main() -> None:
     parser.add_argument("recipes", nargs="+")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--only", nargs="+", default=[""], help="experiments whose name holds one of these")
     parser.add_argument("--image", help="the picture, for recipes that photograph one")
+    parser.add_argument("--draw", action="store_true", help="run nothing, write tables and figures of what there is")
     arguments = parser.parse_args()
     for name in arguments.recipes:
-        measure(name, arguments.seeds, arguments.jobs, {} if arguments.image is None else {"image": arguments.image})
+        options = {} if arguments.image is None else {"image": arguments.image}
+        measure(recipe(name), arguments, options)
 
 
-def measure(name: str, seeds: Sequence[int], jobs: int, options: dict[str, str]) -> None:
-    """Run one recipe and write its table."""
-    experiments = [experiment for seed in seeds for experiment in recipe(name).build(seed=seed, options=options)]
-    records = {}
-    for number, record in run_all(experiments, jobs=jobs):
-        records[number] = record
-        sys.stderr.write(f"{number + 1} of {len(experiments)}: {record.experiment['name']}\n")
-    rows = [summary(records[number]) for number in range(len(experiments))]
-    stem = "-".join([name, *(Path(value).stem for value in options.values())])
-    command = f"python benchmarks/recipes.py {name} --seeds {' '.join(map(str, seeds))} --jobs {jobs}"
-    command += "".join(f" --{option} {value}" for option, value in options.items())
-    head = {"command": command, "date": datetime.now(UTC).date().isoformat(), "environment": records[0].environment}
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{stem}.json").write_text(json.dumps({**head, "rows": rows}, indent=1) + "\n")
-    (RESULTS / f"{stem}.md").write_text(table(stem, head, rows))
-
-
-def summary(record: Record) -> dict[str, Any]:
-    """Return the numbers of a record that the table needs."""
-    scores = record.scores
-    floors = {
-        name: floor["scores"]["mcc_pearson"]["value"] for name, floor in scores["floors"].items() if floor["scores"]
-    }
-    return {
-        "name": record.experiment["name"],
-        "seed": record.experiment["seed"],
-        "r2": scores["r2"]["value"],
-        "mcc": scores["mcc_pearson"]["value"],
-        "smallest_matched": scores["smallest_matched"]["value"],
-        "leakage": scores["leakage"]["value"],
-        "gap": record.optimum["gap"],
-        "calibration": record.calibration,
-        "seconds": record.seconds,
-        "mcc_floors": floors,
-    }
-
-
-def table(title: str, head: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
-    """Return the rows, one line per experiment with the least and the greatest over the seeds."""
-    columns = ("r2", "mcc", "smallest_matched", "leakage", "gap", "calibration", "seconds")
-    titles = ("R2", "MCC", "smallest matched", "leakage", "gap, nats", "calibration", "seconds")
-    names = list(dict.fromkeys(row["name"] for row in rows))
-    seeds = sorted({row["seed"] for row in rows})
-    environment = ", ".join(f"{key} {value}" for key, value in head["environment"].items())
-    floors = rows[0]["mcc_floors"]
-    means = {floor: statistics.mean(row["mcc_floors"].get(floor, 0.0) for row in rows) for floor in floors}
-    lines = [
-        f"# {title}",
-        "",
-        f"Seeds {', '.join(map(str, seeds))}; the middle of the seeds, and from the least to the greatest in brackets.",
-        "",
-        f"| experiment | {' | '.join(titles)} |",
-        "|---" * (len(columns) + 1) + "|",
+def measure(found: Recipe, arguments: argparse.Namespace, options: dict[str, str]) -> None:
+    """Run one recipe and write its table after each experiment."""
+    experiments = [
+        experiment
+        for seed in arguments.seeds
+        for experiment in found.build(seed=seed, options=options)
+        if any(part in experiment.name for part in arguments.only)
     ]
-    for name in names:
-        mine = [row for row in rows if row["name"] == name]
-        lines.append(f"| {name} | {' | '.join(spread([row[column] for row in mine]) for column in columns)} |")
-    lines += [
+    order = [experiment.name for experiment in found.build(seed=0, options=options)]
+    stem = "-".join([found.name, *(Path(value).stem for value in options.values())])
+    path = RESULTS / f"{stem}.json"
+    rows = json.loads(path.read_text())["rows"] if path.exists() else []
+    # Rows of experiments that the recipe no longer has, or that name no command, are of an older form.
+    rows = [row for row in rows if row["name"] in order and "command" in row]
+    if arguments.draw:
+        write(found, stem, rows)
+        return
+    cache = RecordCache(default_cache_folder(), say=lambda sentence: sys.stderr.write(f"{sentence}\n"))
+    for number, record in run_all(experiments, jobs=arguments.jobs, cache=cache):
+        row = summary(record, f"python benchmarks/recipes.py {shlex.join(sys.argv[1:])}")
+        same = [old for old in rows if (old["name"], old["seed"]) == (row["name"], row["seed"])]
+        if same and same[0]["numbers"] == row["numbers"]:
+            continue
+        rows = [*(old for old in rows if old not in same), row]
+        rows.sort(key=lambda one: (order.index(one["name"]), one["seed"]))
+        write(found, stem, rows)
+        sys.stderr.write(f"{number + 1} of {len(experiments)}: {row['name']}, seed {row['seed']}: {row['numbers']}\n")
+
+
+def write(found: Recipe, stem: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows, table and figures."""
+    RESULTS.mkdir(exist_ok=True)
+    text = json.dumps({"recipe": found.name, "rows": rows}, indent=1, allow_nan=False) + "\n"
+    (RESULTS / f"{stem}.json").write_text(text)
+    numbers: dict[str, dict[str, list[float]]] = {}
+    for row in rows:
+        mine = numbers.setdefault(row["name"], {})
+        for name, value in row["numbers"].items():
+            mine.setdefault(name, []).append(value)
+    figures = []
+    for number, chart in enumerate(found.charts()):
+        drawing = chart_figure(chart, numbers)
+        if drawing:
+            name = f"{stem}-{number + 1}.svg"
+            (RESULTS / name).write_text(as_file(drawing, STYLE))
+            figures.append(f"## {chart.title}\n\n![{chart.title}]({name})\n\n{chart.caption}\n")
+    (RESULTS / f"{stem}.md").write_text(page(found, rows, numbers, figures))
+
+
+def summary(record: Record, command: str) -> dict[str, Any]:
+    """Return what the table needs of a record, and what repeats it."""
+    outcome = Outcome.of(record)
+    numbers = {name: read(outcome) for name, (_, read) in NUMBERS.items()}
+    stage = outcome.second_stage
+    return {
+        "name": outcome.name,
+        "seed": record.experiment["seed"],
+        "numbers": {name: round(value, 6) for name, value in numbers.items() if value is not None},
+        "information": record.information["mutual_information"],
+        "learned": {name: [round(value, 4) for value in values] for name, values in outcome.learned.items()},
+        "second_stage": None if stage is None else stage.text,
+        "guarantee": record.guarantee["text"].partition("\n")[0],
+        "mcc_floors": {
+            name: round(floor.values["mcc_pearson"], 4) for name, floor in outcome.floors.items() if floor.values
+        },
+        "command": command,
+        "date": datetime.now(UTC).date().isoformat(),
+        "environment": {**record.environment, "processor": processor()},
+    }
+
+
+def page(found: Recipe, rows: Sequence[dict[str, Any]], numbers: Numbers, figures: Sequence[str]) -> str:
+    """Return the tables, one line per experiment with the least and the greatest over the seeds, and the figures."""
+    floors: dict[str, list[float]] = {}
+    for row in rows:
+        for name, value in row["mcc_floors"].items():
+            floors.setdefault(name, []).append(value)
+    known = {name for mine in numbers.values() for name in mine}
+    columns = {name: title for name, title in COLUMNS.items() if name in known}
+    heads = [line(["experiment", "seeds", *columns.values()]), line(["---"] * (len(columns) + 2))]
+    body = [
+        line([name, str(len(mine["r2"])), *(middle(mine.get(column, ()), 3) for column in columns)])
+        for name, mine in numbers.items()
+    ]
+    beside = published_table(found.published, numbers)
+    lines = [
+        f"# {found.title}",
         "",
-        "MCC floors, mean over rows: " + ", ".join(f"{floor} {value:.3f}" for floor, value in means.items()) + ".",
+        found.summary,
         "",
-        f"`{head['command']}`, {head['date']}; {environment}.",
+        *(["## Beside published values", "", beside] if beside else []),
+        *(["## Held out", ""] if beside else []),
+        "The middle of the seeds, and the least and the greatest in brackets.",
+        "",
+        *heads,
+        *body,
+        "",
+        "MCC floors, mean over rows: "
+        + ", ".join(f"{floor} {statistics.mean(values):.3f}" for floor, values in floors.items())
+        + ".",
+        "",
+        *figures,
+        "## How and where",
+        "",
+        *said(rows),
     ]
     return "\n".join(lines) + "\n"
 
 
-def spread(values: Sequence[float | None]) -> str:
-    """Return the median and, where there are several values, the range."""
-    known = [value for value in values if value is not None]
-    if not known:
-        return "none"
-    middle = f"{statistics.median(known):.3f}"
-    return middle if len(known) == 1 else f"{middle} [{min(known):.3f}, {max(known):.3f}]"
+def said(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Return commands, dates and machines, each once."""
+    found = {}
+    for row in rows:
+        environment = ", ".join(f"{key} {value}" for key, value in row["environment"].items())
+        found[f"- `{row['command']}`, {row['date']}; {environment}."] = None
+    return list(found)
+
+
+def processor() -> str:
+    """Return the processor as the system names it."""
+    information = Path("/proc/cpuinfo")
+    named = (
+        [text for text in information.read_text().splitlines() if text.startswith("model name")]
+        if (information.exists())
+        else []
+    )
+    return f"{os.cpu_count()} x {named[0].partition(':')[2].strip()}" if named else f"{os.cpu_count()} cores"
 
 
 if __name__ == "__main__":

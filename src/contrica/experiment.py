@@ -360,7 +360,8 @@ def _turn(experiment: Experiment, encoder: MLP | Conv, pairs: PairBatch) -> None
             "codes are turned for MLP encoders and power sums of one fixed exponent, got"
             f" {type(encoder).__name__} and {delta}; leave turn_steps empty"
         )
-    turn_to_axes(encoder, pairs, exponent=delta.fixed_exponent)
+    calibrate = experiment.training.negatives != "anchors_including_self"
+    turn_to_axes(encoder, pairs, exponent=delta.fixed_exponent, calibrate=calibrate)
 
 
 @torch.no_grad()

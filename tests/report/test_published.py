@@ -10,8 +10,8 @@ from contrica.report.outcome import Outcome
 from contrica.report.published import published_rows
 from synthetic_records import record, run_of
 
-VALUE = PublishedValue("r2", 99.0, 0.05, "A paper 2021, table 1")
-PUBLISHED = {"made up": VALUE, "never run": VALUE}
+VALUE = PublishedValue("made up", "r2", 99.0, 0.05, "A paper 2021, table 1")
+PUBLISHED = (VALUE, dataclasses.replace(VALUE, experiment="never run"))
 
 
 def made(noise=0.02):
@@ -22,7 +22,8 @@ def test_the_difference_is_ours_by_the_same_protocol_less_the_published_value():
     (row,) = published_rows(PUBLISHED, numbers_of([Outcome.of(made())]))
     ours = 100 * made().scores["published"]["r2"]["value"]
     held_out = 100 * made().scores["r2"]["value"]
-    assert row == ("made up", "linear R²", "99.00 ± 0.05", f"{ours:.2f}", f"+{ours - 99:.2f}", f"{held_out:.2f}", "61")
+    assert row[:4] == ("made up", "linear R²", "99.00 ± 0.05", f"{ours:.2f}")
+    assert row[4:] == (f"+{ours - 99:.2f}", f"{held_out:.2f}", "", "61")
 
 
 def test_a_value_below_the_published_one_has_a_minus():

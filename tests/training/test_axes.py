@@ -59,6 +59,19 @@ def test_the_returned_matrix_is_what_the_codes_were_multiplied_by():
     torch.testing.assert_close(encoder(pairs.anchors).detach(), before @ turn.float().T, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("exponent", [1.0, 3.0])
+def test_codes_that_are_not_calibrated_keep_their_mean_dissimilarity_and_share_it_evenly(exponent):
+    pairs = PairBatch(torch.rand(2000, 4, generator=generator()), torch.rand(2000, 4, generator=generator(2)))
+    encoder = MLP(4, 4, widths=(8,), generator=generator(3))
+
+    def means():
+        return (encoder(pairs.anchors) - encoder(pairs.positives)).detach().abs().pow(exponent).mean(0)
+
+    before = means()
+    turn_to_axes(encoder, pairs, exponent=exponent, calibrate=False)
+    torch.testing.assert_close(means(), before.mean().expand(4), atol=0, rtol=1e-3)
+
+
 def test_what_cannot_be_turned_is_refused():
     pairs = PairBatch(torch.rand(500, 4, generator=generator()), torch.rand(500, 4, generator=generator(2)))
     with pytest.raises(DomainError, match="2"):

@@ -81,7 +81,7 @@ def run(
         jobs=jobs,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         records=tuple(records[number] for number in range(len(experiments))),
-        published=dict(found.published),
+        published=found.published,
         charts=found.charts(),
     )
     paths = write_run(finished, folder, overwrite=overwrite)

@@ -5,16 +5,18 @@ from contrica.recipes.cache import RecordCache, default_cache_folder
 from contrica.recipes.first_look import FIRST_LOOK
 from contrica.recipes.neighbourhoods import NEIGHBOURHOODS
 from contrica.recipes.photo import PHOTO
+from contrica.recipes.published_mlp import PUBLISHED_MLP
 from contrica.recipes.recipe import Recipe
 from contrica.recipes.running import default_jobs, run_all
 
-RECIPES = (FIRST_LOOK, PHOTO, NEIGHBOURHOODS)
+RECIPES = (FIRST_LOOK, PHOTO, NEIGHBOURHOODS, PUBLISHED_MLP)
 """All recipes, the one to start with first."""
 
 __all__ = [
     "FIRST_LOOK",
     "NEIGHBOURHOODS",
     "PHOTO",
+    "PUBLISHED_MLP",
     "RECIPES",
     "Recipe",
     "RecordCache",

@@ -24,8 +24,8 @@ class Recipe:
     experiments : callable
         ``experiments(seed=..., steps=..., **options)`` returns a tuple of `Experiment`; ``steps`` is None for the
         recipe's own number.
-    published : dict of str to PublishedValue
-        What papers report, by the name of the experiment.
+    published : tuple of PublishedValue
+        What papers report.
     charts : callable
         ``charts()`` returns what is drawn across the experiments.
     options : dict of str to str
@@ -37,7 +37,7 @@ class Recipe:
     summary: str
     experiments: Callable[..., tuple[Experiment, ...]]
     options: Mapping[str, str] = field(default_factory=dict)
-    published: Mapping[str, PublishedValue] = field(default_factory=dict)
+    published: tuple[PublishedValue, ...] = ()
     charts: Callable[[], tuple[Chart, ...]] = tuple
 
     def with_defaults(self, asked: Mapping[str, str]) -> dict[str, str]:

@@ -14,9 +14,11 @@ from pathlib import Path
 
 from contrica._atomic import HIDDEN, make_renames_last, reason, replace_files
 from contrica.errors import OutputError, RecordError
+from contrica.report.numbers_of import numbers_of
 from contrica.report.outcome import Outcome
 from contrica.report.over_seeds import over_seeds
 from contrica.report.page import page
+from contrica.report.published import published_table
 from contrica.report.run_record import RunRecord
 from contrica.report.seeds import seeds_in_words
 from contrica.report.table import table
@@ -114,8 +116,10 @@ def read_run(folder: Path) -> RunRecord:
 
 
 def _rendered(run: RunRecord) -> dict[str, str]:
-    title = f"# {run.title}\n\n`{run.command}`\n\n"
-    return {TABLE: title + table(over_seeds(map(Outcome.of, run.records))), PAGE: page(run)}
+    outcomes = [Outcome.of(record) for record in run.records]
+    tables = [published_table(run.published, numbers_of(outcomes)), table(over_seeds(outcomes))]
+    text = "\n".join([f"# {run.title}\n\n`{run.command}`\n", *filter(None, tables)])
+    return {TABLE: text, PAGE: page(run)}
 
 
 def _write(folder: Path, texts: dict[str, str]) -> list[Path]:

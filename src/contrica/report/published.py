@@ -1,6 +1,6 @@
 """Published values beside ours: the same score by the same protocol, the difference, and the score on held-out rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -9,6 +9,7 @@ from contrica.report.numbers import DASH, fixed
 from contrica.report.numbers_of import Numbers
 from contrica.report.over_seeds import spread
 from contrica.report.svg import element, words
+from contrica.report.table import line
 
 HEADINGS = (
     "experiment",
@@ -17,6 +18,7 @@ HEADINGS = (
     "ours, same rows fitted and scored, %",
     "difference",
     "ours, held out, %",
+    "after the second stage, %",
     "processor s",
 )
 
@@ -29,6 +31,8 @@ class PublishedValue:
 
     Parameters
     ----------
+    experiment : str
+        The name of ours that it is set beside.
     score : "r2" or "mcc"
     value, spread : float
         In percent, with the standard deviation over the paper's seeds.
@@ -36,6 +40,7 @@ class PublishedValue:
         Paper and table.
     """
 
+    experiment: str
     score: str
     value: float
     spread: float
@@ -57,19 +62,34 @@ class PublishedValue:
         try:
             if found["score"] not in SCORES:
                 raise ValueError(f"score {found['score']!r}")
-            return cls(found["score"], float(found["value"]), float(found["spread"]), str(found["source"]))
+            return cls(
+                str(found["experiment"]),
+                found["score"],
+                float(found["value"]),
+                float(found["spread"]),
+                str(found["source"]),
+            )
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise RecordError(
                 f"the record is damaged: a published value cannot be read ({error}); run again"
             ) from error
 
 
-def published_rows(published: Mapping[str, PublishedValue], numbers: Numbers) -> list[tuple[str, ...]]:
-    """Return the cells below ``HEADINGS``, a row per experiment that has a published value and was run."""
-    return [_row(name, value, numbers[name]) for name, value in published.items() if name in numbers]
+def published_rows(published: Iterable[PublishedValue], numbers: Numbers) -> list[tuple[str, ...]]:
+    """Return the cells below ``HEADINGS``, a row per published value whose experiment was run."""
+    return [_row(value, numbers[value.experiment]) for value in published if value.experiment in numbers]
 
 
-def published_section(published: Mapping[str, PublishedValue], numbers: Numbers) -> str:
+def published_table(published: Sequence[PublishedValue], numbers: Numbers) -> str:
+    """Return the markdown table, empty where nothing published was run."""
+    rows = published_rows(published, numbers)
+    if not rows:
+        return ""
+    rule = ("---", "---", *["---:"] * (len(HEADINGS) - 2))
+    return "".join(line(cells) + "\n" for cells in (HEADINGS, rule, *rows))
+
+
+def published_section(published: Sequence[PublishedValue], numbers: Numbers) -> str:
     """Return the section of the page, empty where nothing published was run."""
     rows = published_rows(published, numbers)
     if not rows:
@@ -82,7 +102,7 @@ def published_section(published: Mapping[str, PublishedValue], numbers: Numbers)
             for row in rows
         ),
     )
-    sources = "; ".join(dict.fromkeys(value.source for name, value in published.items() if name in numbers))
+    sources = "; ".join(dict.fromkeys(value.source for value in published if value.experiment in numbers))
     note = (
         f"Published: {sources}. Papers fit and score the same rows, which flatters; both are shown. Of several seeds"
         " the middle one, with the least and the greatest in brackets."
@@ -91,17 +111,18 @@ def published_section(published: Mapping[str, PublishedValue], numbers: Numbers)
     return element("h2", words("Beside published values")) + element("p", words(note), class_="note") + table
 
 
-def _row(name: str, value: PublishedValue, numbers: Mapping[str, Sequence[float]]) -> tuple[str, ...]:
+def _row(value: PublishedValue, numbers: Mapping[str, Sequence[float]]) -> tuple[str, ...]:
     in_sample, held_out = (numbers.get(kind, ()) for kind in (f"{value.score}_in_sample", value.score))
     difference = 100.0 * spread(in_sample).value - value.value if in_sample else None
     sign = "" if difference is None or difference < 0 else "+"
     return (
-        name,
+        value.experiment,
         SCORES[value.score],
         f"{value.value:.2f} ± {value.spread:.2f}",
         percent(in_sample),
         sign + fixed(difference, 2),
         percent(held_out),
+        percent(numbers.get("mcc_second_stage", ())) if value.score == "mcc" else "",
         middle(numbers.get("processor_seconds", ())),
     )
 

@@ -8,7 +8,7 @@ import json
 import math
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from contrica.errors import RecordError
@@ -42,8 +42,8 @@ class RunRecord:
         When the run ended, UTC, ISO 8601.
     records : tuple of Record
         One per seed and experiment, seed by seed, in the recipe's order.
-    published : dict of str to PublishedValue
-        What papers report, by the name of the experiment.
+    published : tuple of PublishedValue
+        What papers report.
     charts : tuple of Curves or Grid
         What is drawn across experiments.
     """
@@ -57,7 +57,7 @@ class RunRecord:
     jobs: int | None
     date: str
     records: tuple[Record, ...]
-    published: dict[str, PublishedValue] = field(default_factory=dict)
+    published: tuple[PublishedValue, ...] = ()
     charts: tuple[Chart, ...] = ()
 
     @property
@@ -91,7 +91,7 @@ class RunRecord:
                 "jobs": self.jobs,
                 "command": self.command,
                 "date": self.date,
-                "published": {name: value.to_dict() for name, value in self.published.items()},
+                "published": [value.to_dict() for value in self.published],
                 "charts": [chart_to_dict(chart) for chart in self.charts],
                 "runs": [record.to_dict() for record in self.records],
             }
@@ -135,10 +135,9 @@ class RunRecord:
             seeds=_seeds(found, version),
             **{name: _entry(found, name, int, optional=True) for name in ("steps", "jobs")},
             records=tuple(Record.from_dict(run) for run in _entry(found, "runs", list)),
-            published={
-                str(name): PublishedValue.from_dict(value)
-                for name, value in (_entry(found, "published", dict, optional=True) or {}).items()
-            },
+            published=tuple(
+                PublishedValue.from_dict(value) for value in _entry(found, "published", list, optional=True) or ()
+            ),
             charts=tuple(chart_from_dict(chart) for chart in _entry(found, "charts", list, optional=True) or ()),
         )
 

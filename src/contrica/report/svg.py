@@ -37,6 +37,13 @@ def figure(width: float, height: float, title: str, *children: str) -> str:
     )
 
 
+def as_file(drawing: str, style: str) -> str:
+    """Return a drawing of `figure` as a file of its own, with the style sheet inside."""
+    opening, end, rest = drawing.partition(">")
+    named = opening.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg" style="background:var(--paper)"', 1)
+    return f"{named}{end}<style>{style}</style>{rest}\n"
+
+
 @dataclass(frozen=True)
 class Scale:
     """The map of [low, high] onto [start, end], in units of the drawing."""

@@ -32,7 +32,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
     """
     rows = [_row(outcome) for outcome in outcomes]
     rows += [[f"floor: {floor_name(name)}", *floor_cells(outcomes, name), "", "", ""] for name in floor_order(outcomes)]
-    lines = [_line(HEADINGS), _line(["---", *["---:"] * (len(HEADINGS) - 1)]), *(_line(row) for row in rows)]
+    lines = [line(HEADINGS), line(["---", *["---:"] * (len(HEADINGS) - 1)]), *(line(row) for row in rows)]
     return "\n".join(lines) + "\n"
 
 
@@ -72,5 +72,6 @@ def _row(outcome: Outcome) -> list[str]:
     return [outcome.name, *scores, fixed(outcome.gap), fixed(outcome.calibration, 2), fixed(outcome.seconds, 1)]
 
 
-def _line(cells: Iterable[str]) -> str:
+def line(cells: Iterable[str]) -> str:
+    """Return one line of a markdown table."""
     return "| " + " | ".join(cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"

@@ -38,7 +38,9 @@ ROWS_AT_ONCE = 4096
 
 
 @torch.no_grad()
-def turn_to_axes(encoder: MLP, pairs: PairBatch, *, exponent: float) -> Float[Tensor, "code_dim code_dim"]:
+def turn_to_axes(
+    encoder: MLP, pairs: PairBatch, *, exponent: float, calibrate: bool = True
+) -> Float[Tensor, "code_dim code_dim"]:
     """Multiply the codes by the unmixing of their pair differences, in place, and return that matrix.
 
     Parameters
@@ -50,6 +52,9 @@ def turn_to_axes(encoder: MLP, pairs: PairBatch, *, exponent: float) -> Float[Te
     exponent : float
         p of the critic's ``sum |t|^p``, p != 2: codes are scaled to it. For p = 2 the axes are free and turning is
         of no use.
+    calibrate : bool
+        Whether codes get the scale that is right for that critic. False leaves the mean of ``sum |d|^p`` as it was, for
+        objectives whose optimum has another scale, such as those in which an anchor meets itself.
 
     Raises
     ------
@@ -74,6 +79,8 @@ def turn_to_axes(encoder: MLP, pairs: PairBatch, *, exponent: float) -> Float[Te
     differences = torch.cat([encoder(anchors) - encoder(positives) for anchors, positives in views]).double()
     turn = unmixing(differences)
     moments = (differences @ turn.T).abs().pow(exponent).mean(0) * exponent
+    if not calibrate:
+        moments *= encoder.code_dim / (exponent * differences.abs().pow(exponent).sum(1).mean())
     turn /= moments.pow(1.0 / exponent)[:, None]
     for layer in (encoder.last, encoder.skip):
         if layer is not None:
