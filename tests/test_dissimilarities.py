@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import oracles
 from contrica.dissimilarities import (
     GRADIENT_FLOOR,
+    BlockSum,
     Mahalanobis,
     NormPower,
     PowerSum,
@@ -44,6 +45,7 @@ def every_dissimilarity():
         yield f"NormPower {p} {k}", NormPower(norm_exponent=p, power=k, weight=2.0)
     yield "SquaredEuclidean", SquaredEuclidean(weight=3.0)
     yield "Mahalanobis", mixed_mahalanobis(3)
+    yield "BlockSum", BlockSum([SquaredEuclidean(), PowerSum(1, exponent=1.0)], sizes=[2, 1])
     yield "fixed Mahalanobis", Mahalanobis(3, matrix=[[2.0, 0.5, 0.0], [0.5, 1.0, 0.3], [0.0, 0.3, 0.7]])
 
 
@@ -288,3 +290,26 @@ def test_a_fixed_mahalanobis_is_its_quadratic_form_and_has_nothing_to_learn():
 def test_a_matrix_that_is_no_metric_is_refused(matrix):
     with pytest.raises((DomainError, ShapeError)):
         Mahalanobis(2, matrix=matrix)
+
+
+def test_a_block_sum_adds_its_parts_over_their_own_columns():
+    delta = BlockSum([PowerSum(1, exponent=3.0), Mahalanobis(2)], sizes=[1, 2])
+    left, right = codes(8, 3), codes(8, 3, seed=1)
+    expected = delta.parts[0](left[:, :1], right[:, :1]) + delta.parts[1](left[:, 1:], right[:, 1:])
+    torch.testing.assert_close(delta(left, right), expected)
+    assert len(list(delta.parameters())) == 2
+    assert "Mahalanobis(2)" in repr(delta)
+
+
+@pytest.mark.parametrize(
+    ("parts", "sizes", "error"),
+    [
+        ([PowerSum(1)], [1, 2], ShapeError),
+        ([], [], ShapeError),
+        ([PowerSum(1), abs], [1, 1], DtypeError),
+        ([PowerSum(1)], [0], DomainError),
+    ],
+)
+def test_parts_that_make_no_block_sum_are_refused(parts, sizes, error):
+    with pytest.raises(error):
+        BlockSum(parts, sizes=sizes)

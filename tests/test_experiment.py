@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from contrica.dissimilarities import NormPower, PowerSum, SphereDot, SquaredEuclidean
-from contrica.encoders import BoxOutput, SphereOutput, Unbounded
+from contrica.dissimilarities import BlockSum, NormPower, PowerSum, SphereDot, SquaredEuclidean
+from contrica.encoders import BoxOutput, ProductOutput, SphereOutput, Unbounded
 from contrica.experiment import Experiment, FoldedMixing, MLPMixing, Neighbourhoods, Offsets, run
 from contrica.latents import (
     ExponentialTiltMarginal,
@@ -14,6 +14,8 @@ from contrica.latents import (
     LatentModel,
     NormalConditional,
     NormalMarginal,
+    ProductConditional,
+    ProductMarginal,
     ProjectedLaplaceConditional,
     ProjectedNormalMarginal,
     UniformMarginal,
@@ -250,3 +252,23 @@ def test_a_pair_law_without_a_dissimilarity_has_no_calibration_and_no_optimum():
 )
 def test_descriptions_of_different_dissimilarities_differ(one, other):
     assert experiment(dissimilarity=one).describe() != experiment(dissimilarity=other).describe()
+
+
+def test_a_direction_beside_a_position_is_one_experiment():
+    sphere, box = Sphere(3), Box(2)
+    latents = LatentModel(
+        ProductMarginal(UniformMarginal(sphere), UniformMarginal(box)),
+        ProductConditional(VonMisesFisherConditional(sphere, 10.0), LaplaceConditional(box, 0.15)),
+    )
+    record = run(
+        experiment(
+            latents=latents,
+            dissimilarity=BlockSum([SphereDot(concentration=10.0), PowerSum(2, exponent=1.0)], sizes=[3, 2]),
+            output=ProductOutput(SphereOutput(3), Unbounded(2)),
+            training=BRIEF,
+        )
+    )
+    assert record.guarantee["holds"]
+    assert record.optimum["gap"] > 0
+    assert "SphereDot(concentration=10)" in record.experiment["dissimilarity"]
+    assert "SphereOutput(3" in record.experiment["output"]

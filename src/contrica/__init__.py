@@ -20,8 +20,16 @@ from contrica.errors import (
     UnreadableFileError,
     UnreliableScoreError,
 )
-from contrica.spaces import Box, Euclidean, Sphere
-from contrica.dissimilarities import Dissimilarity, Mahalanobis, NormPower, PowerSum, SphereDot, SquaredEuclidean
+from contrica.spaces import Box, BoxGrid, Euclidean, HollowBall, ProductSpace, Sphere
+from contrica.dissimilarities import (
+    BlockSum,
+    Dissimilarity,
+    Mahalanobis,
+    NormPower,
+    PowerSum,
+    SphereDot,
+    SquaredEuclidean,
+)
 from contrica.latents import (
     AnisotropicSphereConditional,
     BimodalMarginal,
@@ -40,9 +48,12 @@ from contrica.latents import (
     NormalConditional,
     NormalMarginal,
     NormPowerConditional,
+    ProductConditional,
+    ProductMarginal,
     ProjectedLaplaceConditional,
     ProjectedNormalConditional,
     ProjectedNormalMarginal,
+    RestrictedConditional,
     UniformMarginal,
     VonMisesFisherConditional,
 )
@@ -58,7 +69,7 @@ from contrica.pairs import (
     TemporalPairs,
     describe_pairs,
 )
-from contrica.encoders import MLP, BoxOutput, Conv, ScalarNet, SphereOutput, Unbounded
+from contrica.encoders import MLP, BoxOutput, Conv, ProductOutput, ScalarNet, SphereOutput, Unbounded
 from contrica.critics import Critic
 from contrica.losses import NCE, NWJ, SCL, InfoNCE, Loss
 from contrica.pairwise import PairPlan
@@ -82,7 +93,9 @@ __all__ = [
     "AnisotropicSphereConditional",
     "AugmentedPairs",
     "BimodalMarginal",
+    "BlockSum",
     "Box",
+    "BoxGrid",
     "BoxOutput",
     "Camera",
     "Checkpoints",
@@ -108,6 +121,7 @@ __all__ = [
     "GivenPairs",
     "Guarantee",
     "HeteroscedasticConditional",
+    "HollowBall",
     "Indeterminacy",
     "InfoNCE",
     "InvertibleMLP",
@@ -134,10 +148,15 @@ __all__ = [
     "PairPlan",
     "PairSource",
     "PowerSum",
+    "ProductConditional",
+    "ProductMarginal",
+    "ProductOutput",
+    "ProductSpace",
     "ProjectedLaplaceConditional",
     "ProjectedNormalConditional",
     "ProjectedNormalMarginal",
     "Record",
+    "RestrictedConditional",
     "ScalarNet",
     "Scores",
     "ShapeError",

@@ -243,6 +243,52 @@ class SphereDot(Dissimilarity):
         return self.concentration.to(left.dtype) * (1.0 - (left * right).sum(-1))
 
 
+class BlockSum(Dissimilarity):
+    """``sum_B delta_B(a_B, b_B)`` over blocks of code dimensions, such as a direction beside a position.
+
+    Parameters
+    ----------
+    parts : sequence of Dissimilarity
+        delta_B, in the order of the blocks.
+    sizes : sequence of int
+        Code dimensions of each block.
+
+    Raises
+    ------
+    ShapeError
+        If there is no size for each part.
+
+    >>> delta = BlockSum([SquaredEuclidean(), PowerSum(1)], sizes=[2, 1])
+    >>> delta(torch.tensor([0.0, 0.0, 0.0]), torch.tensor([3.0, 4.0, -2.0]))
+    tensor(27.)
+    """
+
+    def __init__(self, parts: Sequence[Dissimilarity], *, sizes: Sequence[int]) -> None:
+        super().__init__()
+        self.sizes = tuple(_checks.count(size, "sizes") for size in sizes)
+        if not parts or len(self.sizes) != len(parts):
+            raise ShapeError(
+                f"each part needs a size, got {len(parts)} parts and {len(self.sizes)} sizes; pass one each"
+            )
+        for part in parts:
+            if not isinstance(part, Dissimilarity):
+                raise DtypeError(f"parts must be contrica Dissimilarities, got {type(part).__name__}; pass such")
+        self.parts = nn.ModuleList(parts)
+        self.dim = sum(self.sizes)
+
+    def extra_repr(self) -> str:
+        """Return the sizes."""
+        return f"sizes={self.sizes}"
+
+    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        """Return delta of codes of shape (..., dim), broadcast over the leading axes, of shape (...)."""
+        _matching_columns(left, right, self.dim)
+        blocks = zip(self.parts, left.split(self.sizes, -1), right.split(self.sizes, -1), strict=True)
+        terms = [part(here, there) for part, here, there in blocks]
+        total: Tensor = sum(terms[1:], terms[0])
+        return total
+
+
 def _absolute_power(value: Tensor, exponent: float | Tensor) -> Tensor:
     """Return ``|value|^exponent`` with finite gradients everywhere."""
     if isinstance(exponent, float) and exponent == 1.0:

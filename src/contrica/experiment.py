@@ -438,7 +438,7 @@ def _plain(value: object) -> Any:
         return [_plain(entry) for entry in value]
     name = type(value).__name__
     if isinstance(value, nn.Module):
-        return f"{name}({value.extra_repr()})"
+        return " ".join(repr(value).split())
     if dataclasses.is_dataclass(value):
         settings = {entry.name: getattr(value, entry.name) for entry in dataclasses.fields(value)}
     else:

@@ -3,12 +3,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contrica.encoders import BoxOutput, SphereOutput, Unbounded
+from contrica.encoders import BoxOutput, ProductOutput, SphereOutput, Unbounded
 from contrica.encoders.outputs import fitting_output
 from contrica.errors import DomainError, DtypeError, ShapeError
-from contrica.spaces import Box
+from contrica.spaces import Box, ProductSpace, Sphere
 
-OUTPUTS = [Unbounded(3), SphereOutput(3), BoxOutput(Box(3)), BoxOutput(Box(3, low=-2.0, high=5.0))]
+OUTPUTS = [
+    ProductOutput(SphereOutput(2), BoxOutput(Box(1))),
+    Unbounded(3),
+    SphereOutput(3),
+    BoxOutput(Box(3)),
+    BoxOutput(Box(3, low=-2.0, high=5.0)),
+]
 rows = st.lists(st.floats(-(2.0**100), 2.0**100, width=32), min_size=3, max_size=3)
 
 
@@ -76,7 +82,7 @@ def test_learned_sides_stretch_each_coordinate_from_the_lower_corner():
 
 
 def test_fixed_outputs_have_nothing_to_learn():
-    assert [list(output.parameters()) for output in OUTPUTS] == [[], [], [], []]
+    assert not any(list(output.parameters()) or output.is_learned for output in OUTPUTS)
 
 
 @pytest.mark.parametrize(
@@ -98,3 +104,20 @@ def test_a_space_that_is_none_is_refused(make, error):
 
 def test_no_output_means_unbounded():
     assert isinstance(fitting_output(None, 3), Unbounded)
+
+
+def test_a_product_projects_each_block_by_itself():
+    output = ProductOutput(SphereOutput(2, learnable_radius=True), Unbounded(1), BoxOutput(Box(2)))
+    raw = torch.randn(6, 5, generator=torch.Generator().manual_seed(0))
+    codes = output(raw)
+    torch.testing.assert_close(codes[:, :2], SphereOutput(2)(raw[:, :2]))
+    torch.testing.assert_close(codes[:, 2], raw[:, 2])
+    torch.testing.assert_close(codes[:, 3:], BoxOutput(Box(2))(raw[:, 3:]))
+    assert output.space == ProductSpace(Sphere(2), Unbounded(1).space, Box(2))
+    assert output.is_learned
+
+
+@pytest.mark.parametrize("blocks", [(), (SphereOutput(2),), (SphereOutput(2), torch.nn.Identity())])
+def test_a_product_of_anything_else_is_refused(blocks):
+    with pytest.raises((DtypeError, ShapeError)):
+        ProductOutput(*blocks)

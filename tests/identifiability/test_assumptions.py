@@ -13,9 +13,10 @@ from contrica.latents import (
     ProjectedLaplaceConditional,
     ProjectedNormalConditional,
     ProjectedNormalMarginal,
+    RestrictedConditional,
     UniformMarginal,
 )
-from contrica.spaces import Box, Euclidean, Sphere
+from contrica.spaces import Box, BoxGrid, Euclidean, HollowBall, Sphere
 
 BOX, SPACE, SPHERE = Box(2), Euclidean(2), Sphere(3)
 LAPLACE = LatentModel(UniformMarginal(BOX), LaplaceConditional(BOX, 0.2))
@@ -59,6 +60,19 @@ def test_views_must_show_the_latents_and_nothing_else():
         guarantee(LAPLACE, model, injective=False)
     with pytest.raises(NotIdentifiableError, match="'the views are functions of their latents' fails"):
         guarantee(LAPLACE, model, noise=True)
+
+
+def test_supports_with_a_hole_are_connected_and_those_in_pieces_are_refused():
+    ball = HollowBall(2)
+    around = LatentModel(UniformMarginal(ball), RestrictedConditional(LaplaceConditional(SPACE, 0.2), ball))
+    assert guarantee(around, PowerSum(2, exponent=1.0, weights=5.0)).axes_identified
+    grid = BoxGrid(2)
+    pieces = LatentModel(UniformMarginal(grid), LaplaceConditional(grid, 0.2))
+    with pytest.raises(NotIdentifiableError, match="'the support is connected' fails"):
+        guarantee(pieces, PowerSum(2, exponent=1.0, weights=5.0))
+    drifting = RestrictedConditional(LinearNormalConditional.rotating(SPACE, 0.9, 0.2), ball)
+    with pytest.raises(NotIdentifiableError, match="predictor"):
+        guarantee(LatentModel(UniformMarginal(ball), drifting), SquaredEuclidean())
 
 
 def test_even_noise_and_standing_dynamics_are_no_reason_to_refuse_by_their_class():

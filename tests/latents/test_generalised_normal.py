@@ -70,7 +70,7 @@ def test_zero_and_infinity_are_mapped_to_their_exact_values(exponent):
 @pytest.mark.parametrize("scale", [0.02, 0.3, 40.0])
 @pytest.mark.parametrize("centre", [0.0, 0.37, 1.0])
 def test_normaliser_and_mean_dissimilarity_agree_with_numerical_integration(exponent, scale, centre):
-    noise = TruncatedGeneralisedNormal(exponent, scale=scale, low=0.0, high=1.0)
+    noise = TruncatedGeneralisedNormal(exponent, scale=scale, intervals=[(0.0, 1.0)])
     centres = torch.tensor([centre], dtype=torch.float64)
     normaliser = interval_oracle(exponent, scale, 0.0, 1.0, centre, lambda power: 1.0)
     mean = interval_oracle(exponent, scale, 0.0, 1.0, centre, lambda power: power) / normaliser
@@ -80,7 +80,7 @@ def test_normaliser_and_mean_dissimilarity_agree_with_numerical_integration(expo
 
 @pytest.mark.parametrize("exponent", EXPONENTS)
 def test_equidistant_uniforms_give_the_quantiles_of_the_untruncated_law(exponent):
-    noise = TruncatedGeneralisedNormal(exponent, scale=1.0, low=-math.inf, high=math.inf)
+    noise = TruncatedGeneralisedNormal(exponent, scale=1.0, intervals=[(-math.inf, math.inf)])
     uniforms = torch.linspace(0.001, 0.999, 101, dtype=torch.float64)
     drawn = noise.draw(torch.zeros(101, dtype=torch.float64), uniforms)
     probability = 0.5 + 0.5 * np.sign(drawn.numpy()) * symmetric_probability(drawn.abs().numpy(), exponent)
@@ -90,7 +90,7 @@ def test_equidistant_uniforms_give_the_quantiles_of_the_untruncated_law(exponent
 @pytest.mark.parametrize("exponent", EXPONENTS)
 @pytest.mark.parametrize("centre", [0.0, 0.5, 1.0])
 def test_a_scale_far_above_the_interval_gives_uniform_draws(exponent, centre):
-    noise = TruncatedGeneralisedNormal(exponent, scale=1e200, low=0.0, high=1.0)
+    noise = TruncatedGeneralisedNormal(exponent, scale=1e200, intervals=[(0.0, 1.0)])
     uniforms = torch.linspace(0.0, 1.0, 101, dtype=torch.float64)[1:-1]
     drawn = noise.draw(torch.full((99,), centre, dtype=torch.float64), uniforms)
     assert_close(drawn, uniforms, rtol=1e-12, atol=1e-13)
@@ -99,7 +99,7 @@ def test_a_scale_far_above_the_interval_gives_uniform_draws(exponent, centre):
 @pytest.mark.parametrize("exponent", EXPONENTS)
 def test_a_scale_far_below_the_interval_on_its_face_gives_the_one_sided_law(exponent):
     scale = 1e-6 if exponent >= 1 else 1e-40
-    noise = TruncatedGeneralisedNormal(exponent, scale=scale, low=0.0, high=1.0)
+    noise = TruncatedGeneralisedNormal(exponent, scale=scale, intervals=[(0.0, 1.0)])
     uniforms = torch.linspace(0.0, 1.0, 101, dtype=torch.float64)[1:-1]
     drawn = noise.draw(torch.zeros(99, dtype=torch.float64), uniforms)
     assert_close(symmetric_probability(drawn.numpy() / scale, exponent), uniforms.numpy(), rtol=1e-9, atol=1e-12)
@@ -109,14 +109,14 @@ def test_the_extreme_uniforms_stay_finite_and_inside():
     uniforms = torch.tensor([2.0**-53, 1.0 - 2.0**-53], dtype=torch.float64)
     for exponent in EXPONENTS:
         for low, high in [(-math.inf, math.inf), (0.0, 1.0)]:
-            noise = TruncatedGeneralisedNormal(exponent, scale=0.01, low=low, high=high)
+            noise = TruncatedGeneralisedNormal(exponent, scale=0.01, intervals=[(low, high)])
             drawn = noise.draw(torch.full((2,), 0.5, dtype=torch.float64), uniforms)
             assert torch.isfinite(drawn).all()
             assert ((drawn >= low) & (drawn <= high)).all()
 
 
 def test_a_wrong_scale_is_noticed_by_the_quantile_comparison():
-    noise = TruncatedGeneralisedNormal(3.0, scale=1.001, low=-math.inf, high=math.inf)
+    noise = TruncatedGeneralisedNormal(3.0, scale=1.001, intervals=[(-math.inf, math.inf)])
     uniforms = torch.linspace(0.001, 0.999, 101, dtype=torch.float64)
     drawn = noise.draw(torch.zeros(101, dtype=torch.float64), uniforms)
     probability = 0.5 + 0.5 * np.sign(drawn.numpy()) * symmetric_probability(drawn.abs().numpy(), 3.0)

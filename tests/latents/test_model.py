@@ -23,7 +23,7 @@ from contrica.latents import (
     UniformMarginal,
     VonMisesFisherConditional,
 )
-from contrica.spaces import Box, Euclidean, Sphere
+from contrica.spaces import Box, BoxGrid, Euclidean, Sphere
 
 BOX = Box(1)
 CELLS = 800
@@ -158,6 +158,7 @@ MODELS = {
     "flat line": LatentModel(
         GeneralisedNormalMarginal(Euclidean(1), 3.0, 1.0), GeneralisedNormalConditional(Euclidean(1), 0.8, 0.3)
     ),
+    "grid": LatentModel(UniformMarginal(BoxGrid(2, gap=0.3)), LaplaceConditional(BoxGrid(2, gap=0.3), [0.1, 0.3])),
     "sphere": LatentModel(UniformMarginal(Sphere(4)), VonMisesFisherConditional(Sphere(4), 5.0)),
 }
 
@@ -183,7 +184,7 @@ def test_the_ratio_averages_to_one_over_independent_pairs(name):
     assert 4.0 * float(ratio.std()) / 200.0 < 0.1
 
 
-@pytest.mark.parametrize("name", ["box", "bimodal box", "sphere"])
+@pytest.mark.parametrize("name", ["box", "bimodal box", "grid", "sphere"])
 @pytest.mark.slow
 def test_the_chi_square_is_the_mean_ratio_of_positives_less_one(name):
     model = MODELS[name]
@@ -337,3 +338,22 @@ def test_what_does_not_fit_together_is_refused():
         model.sample(0, generator=torch.Generator())
     with pytest.raises(DtypeError):
         model.sample(3, generator=None)
+
+
+def test_the_law_of_a_grid_of_boxes_is_that_of_a_fine_grid():
+    space = BoxGrid(1, cells=3, gap=0.1)
+    model = LatentModel(UniformMarginal(space), LaplaceConditional(space, 0.1))
+    inside = space.contains(torch.from_numpy(MIDDLES[:, None].copy()), tolerance=0.0).numpy()
+    joint = np.exp(-np.abs(MIDDLES[None] - MIDDLES[:, None]) / 0.1)[inside][:, inside]
+    joint /= joint.sum(1, keepdims=True) * len(joint)
+    log_ratio = log_ratio_of(joint)
+    points = torch.from_numpy(MIDDLES[inside][::32, None].copy())
+    assert_close(
+        model.log_density_ratio(points[:, None], points),
+        torch.from_numpy(log_ratio[::32, ::32].copy()),
+        rtol=0.0,
+        atol=5e-3,  # the walls lie between the nodes of the grid
+    )
+    assert_close(model.mutual_information(), float((joint * log_ratio).sum()), rtol=0.0, atol=2e-3)
+    drawn = model.conditional.sample(points, generator=torch.Generator().manual_seed(9))
+    assert space.contains(drawn, tolerance=1e-12).all()

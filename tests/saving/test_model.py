@@ -9,6 +9,7 @@ from torch import nn
 import contrica
 from contrica.critics import Critic
 from contrica.dissimilarities import (
+    BlockSum,
     Dissimilarity,
     Mahalanobis,
     NormPower,
@@ -16,7 +17,7 @@ from contrica.dissimilarities import (
     SphereDot,
     SquaredEuclidean,
 )
-from contrica.encoders import MLP, BoxOutput, Conv, Output, ScalarNet, SphereOutput, Unbounded
+from contrica.encoders import MLP, BoxOutput, Conv, Output, ProductOutput, ScalarNet, SphereOutput, Unbounded
 from contrica.errors import DomainError, DtypeError, RecordError
 from contrica.losses import NCE, NWJ, SCL, InfoNCE, Loss
 from contrica.saving import load_model, read_manifest, save_model
@@ -61,6 +62,8 @@ PARTS = [
     PowerSum(3, exponent=[1.0, 2.0, 0.3], learnable_exponent=True, learnable_weights=True),
     NormPower(norm_exponent=3, power=0.5, weight=2),
     SquaredEuclidean(weight=0.3),
+    BlockSum([SphereDot(learnable_concentration=True), PowerSum(1, exponent=3.0)], sizes=[2, 1]),
+    mlp(output=ProductOutput(SphereOutput(2, learnable_radius=True), BoxOutput(Box(1)))),
     Mahalanobis(3),
     Mahalanobis(3, matrix=[[2.0, 0.3, 0.0], [0.3, 1.0, 0.1], [0.0, 0.1, 0.5]]),
     SphereDot(concentration=0.1),
@@ -135,7 +138,7 @@ def test_every_class_that_is_built_into_a_model_stands_in_the_table():
     }
     assert built - set(KNOWN) == set()
     assert set(KNOWN) - built == {Box, Tied}
-    assert {type(part) for part in PARTS} | {SphereOutput, BoxOutput, Box, Tied} == set(KNOWN)
+    assert {type(part) for part in PARTS} | {SphereOutput, BoxOutput, ProductOutput, Box, Tied} == set(KNOWN)
 
 
 MODULES = [contrica.dissimilarities, contrica.encoders, contrica.critics, contrica.losses]

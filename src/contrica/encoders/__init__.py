@@ -3,6 +3,6 @@
 from contrica.encoders.conv import Conv
 from contrica.encoders.mlp import MLP
 from contrica.encoders.offsets import ScalarNet
-from contrica.encoders.outputs import BoxOutput, Output, SphereOutput, Unbounded
+from contrica.encoders.outputs import BoxOutput, Output, ProductOutput, SphereOutput, Unbounded
 
-__all__ = ["MLP", "BoxOutput", "Conv", "Output", "ScalarNet", "SphereOutput", "Unbounded"]
+__all__ = ["MLP", "BoxOutput", "Conv", "Output", "ProductOutput", "ScalarNet", "SphereOutput", "Unbounded"]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from contrica import _checks
 from contrica.errors import DtypeError, ShapeError
-from contrica.spaces import Box, Euclidean, Space, Sphere
+from contrica.spaces import Box, Euclidean, ProductSpace, Space, Sphere
 
 
 class Output(nn.Module, ABC):
@@ -138,6 +138,41 @@ class BoxOutput(Output):
         """Squash each coordinate into its side."""
         side = self._side if self.log_sides is None else self.log_sides.exp()
         return self._low + side * torch.sigmoid(raw)
+
+
+class ProductOutput(Output):
+    """Blocks of codes, each in a space of its own: the first coordinates through the first output, and so on.
+
+    Parameters
+    ----------
+    *blocks : Output
+        Two or more, none of which is a product.
+
+    Raises
+    ------
+    DtypeError, ShapeError
+        If they are no such outputs.
+
+    Examples
+    --------
+    >>> ProductOutput(SphereOutput(2), Unbounded(1))(torch.tensor([[3.0, -4.0, 7.0]]))
+    tensor([[ 0.6000, -0.8000,  7.0000]])
+    """
+
+    def __init__(self, *blocks: Output) -> None:
+        """Keep the outputs."""
+        super().__init__()
+        for block in blocks:
+            if not isinstance(block, Output):
+                raise DtypeError(f"blocks must be contrica Outputs, got {type(block).__name__}; see contrica.encoders")
+        self.space: Space = ProductSpace(*(block.space for block in blocks))
+        self.blocks = nn.ModuleList(blocks)
+        self._sizes = [block.space.dim for block in blocks]
+
+    def forward(self, raw: Float[Tensor, "batch code_dim"]) -> Float[Tensor, "batch code_dim"]:
+        """Project each block."""
+        parts = zip(self.blocks, raw.split(self._sizes, -1), strict=True)
+        return torch.cat([block(part) for block, part in parts], -1)
 
 
 def fitting_output(output: Output | None, code_dim: int) -> Output:

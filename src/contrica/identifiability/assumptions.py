@@ -9,8 +9,10 @@ from contrica.latents import (
     HeteroscedasticConditional,
     LatentModel,
     LinearNormalConditional,
+    ProductConditional,
     ProjectedLaplaceConditional,
     ProjectedNormalConditional,
+    RestrictedConditional,
 )
 from contrica.latents.conditionals import Conditional
 from contrica.losses import InfoNCE, Loss
@@ -35,6 +37,11 @@ def views_show_the_latents(*, injective: bool, noise: bool) -> None:
 def pair_law_has_a_delta(conditional: Conditional) -> None:
     """Refuse pair laws that no symmetric delta gives, or none that a critic here can have."""
     match conditional:
+        case ProductConditional(blocks=blocks):
+            for block in blocks:
+                pair_law_has_a_delta(block)
+        case RestrictedConditional(conditional=noise):
+            pair_law_has_a_delta(noise)
         case FrozenConditional():
             raise NotIdentifiableError(
                 "assumption 'every factor differs within pairs' fails:"

@@ -46,7 +46,8 @@ def family(dissimilarity: Dissimilarity, name: str) -> Family:
         case _:
             raise NotIdentifiableError(
                 f"assumption 'a dissimilarity with a known isometry group' fails: the {name} uses"
-                f" {type(dissimilarity).__name__}; use PowerSum, NormPower, SquaredEuclidean, Mahalanobis or SphereDot"
+                f" {type(dissimilarity).__name__}; use PowerSum, NormPower, SquaredEuclidean, Mahalanobis, SphereDot or"
+                " a BlockSum of these"
             )
 
 

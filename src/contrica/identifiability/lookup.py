@@ -8,11 +8,12 @@ from contrica.identifiability.assumptions import (
     views_show_the_latents,
 )
 from contrica.identifiability.flat import on_flat_space
+from contrica.identifiability.products import on_product
 from contrica.identifiability.spheres import on_sphere
 from contrica.identifiability.statement import Guarantee
 from contrica.latents import LatentModel
 from contrica.losses import Loss
-from contrica.spaces import Space, Sphere
+from contrica.spaces import ProductSpace, Space, Sphere
 
 
 def guarantee(
@@ -41,7 +42,8 @@ def guarantee(
         Whether alpha and alpha~ are learned.
     code_space : Space, optional
         Where the encoder's outputs are confined to, and how many there are; if not given, the sphere for latents on
-        one, and otherwise as many unbounded codes as the dissimilarity is made for.
+        one, and otherwise as many unbounded codes as the dissimilarity is made for; likewise for each block of a
+        product.
     learned_extent : bool
         Whether the radius of that sphere or the sides of that box are learned.
     injective : bool
@@ -65,6 +67,8 @@ def guarantee(
     pair_law_has_a_delta(latent_model.conditional)
     nuisances_are_modelled(latent_model, loss, anchor_offset=anchor_offset, candidate_offset=candidate_offset)
     support_is_connected(latent_model.space)
+    if isinstance(latent_model.space, ProductSpace):
+        return on_product(latent_model, dissimilarity, code_space, learned_extent=learned_extent)
     if isinstance(latent_model.space, Sphere) or isinstance(dissimilarity, SphereDot):
         return on_sphere(latent_model, dissimilarity, code_space, learned_extent=learned_extent)
     return on_flat_space(latent_model, dissimilarity, code_space, learned_extent=learned_extent)

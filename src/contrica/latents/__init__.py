@@ -25,11 +25,13 @@ from contrica.latents.marginals import (
 )
 from contrica.latents.model import LatentModel
 from contrica.latents.norm_power import NormPowerConditional
+from contrica.latents.products import ProductConditional, ProductMarginal
 from contrica.latents.projected import (
     ProjectedLaplaceConditional,
     ProjectedNormalConditional,
     ProjectedNormalMarginal,
 )
+from contrica.latents.restricted import RestrictedConditional
 from contrica.latents.structural import LinearStructuralMarginal, MLPStructuralMarginal
 from contrica.latents.von_mises_fisher import VonMisesFisherConditional
 
@@ -56,9 +58,12 @@ __all__ = [
     "NormalMarginal",
     "PowerConditional",
     "PowerMarginal",
+    "ProductConditional",
+    "ProductMarginal",
     "ProjectedLaplaceConditional",
     "ProjectedNormalConditional",
     "ProjectedNormalMarginal",
+    "RestrictedConditional",
     "UniformMarginal",
     "VonMisesFisherConditional",
 ]

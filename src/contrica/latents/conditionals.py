@@ -20,7 +20,7 @@ from contrica.dissimilarities import Dissimilarity, PowerSum
 from contrica.errors import DomainError, NoDensityError, ShapeError
 from contrica.latents import draws
 from contrica.latents.generalised_normal import TruncatedGeneralisedNormal
-from contrica.latents.marginals import interval, within_exponents
+from contrica.latents.marginals import intervals, within_exponents
 from contrica.spaces import Space
 
 CHUNK = 16384
@@ -161,14 +161,14 @@ class GeneralConditional(Conditional):
 
 
 class PowerConditional(FlatConditional):
-    """Independent noise per factor, ``delta = sum_i (|s_i - s~_i|/power_scale_i)^exponent``, cut off by a box's walls.
+    """Independent noise per factor, ``delta = sum_i (|s_i - s~_i|/power_scale_i)^exponent``, cut off by walls.
 
     Numerics: draws are inverse-CDF draws, one uniform per factor and none rejected, exact on the faces of the box and
     for scales far below and far above its side.
     """
 
     def __init__(self, space: Space, *, exponent: float, power_scales: Sequence[float]) -> None:
-        self._low, self._high = interval(space, type(self).__name__)
+        self._intervals = intervals(space, type(self).__name__)
         self.space = space
         self.exponent = within_exponents(exponent, "exponent")
         self.power_scales = tuple(power_scales)
@@ -190,7 +190,7 @@ class PowerConditional(FlatConditional):
         return self._factor(self.power_scales[index])
 
     def _factor(self, scale: float | Tensor) -> TruncatedGeneralisedNormal:
-        return TruncatedGeneralisedNormal(self.exponent, scale=scale, low=self._low, high=self._high)
+        return TruncatedGeneralisedNormal(self.exponent, scale=scale, intervals=self._intervals)
 
     def _draw(self, latents: Tensor, generator: torch.Generator) -> Tensor:
         rows = max(1, CHUNK // self.space.dim)
@@ -214,7 +214,7 @@ class NormalConditional(PowerConditional):
 
     Parameters
     ----------
-    space : Euclidean or Box
+    space : Euclidean, Box or BoxGrid
     scale : float or sequence of floats
         sigma in the units of the space, one for all factors or one each.
 
@@ -241,7 +241,7 @@ class LaplaceConditional(PowerConditional):
 
     Parameters
     ----------
-    space : Euclidean or Box
+    space : Euclidean, Box or BoxGrid
     scale : float or sequence of floats
         Mean absolute step before the cut in the units of the space, one for all factors or one each.
 
@@ -268,7 +268,7 @@ class GeneralisedNormalConditional(PowerConditional):
 
     Parameters
     ----------
-    space : Euclidean or Box
+    space : Euclidean, Box or BoxGrid
     exponent : float
         p in [0.1, 100].
     scale : float or sequence of floats

@@ -38,7 +38,7 @@ class FactorModel:
 
     >>> from contrica.latents.marginals import UniformMarginal
     >>> from contrica.spaces import Box
-    >>> noise = TruncatedGeneralisedNormal(1.0, scale=0.1, low=0.0, high=1.0)
+    >>> noise = TruncatedGeneralisedNormal(1.0, scale=0.1, intervals=[(0.0, 1.0)])
     >>> round(FactorModel(UniformMarginal(Box(1)), noise).mutual_information(), 2)
     0.84
     """
@@ -47,8 +47,9 @@ class FactorModel:
         self.marginal = marginal
         self.noise = noise
         self._width = float(noise.scale)
-        self._walls = [(wall, self._width) for wall in (noise.low, noise.high) if math.isfinite(wall)]
-        self._bounded = len(self._walls) == 2
+        ends = [end for pair in noise.intervals for end in pair]
+        self._walls = [(wall, self._width) for wall in ends if math.isfinite(wall)]
+        self._bounded = len(self._walls) == len(ends)
 
     def positive_log_density(self, values: Tensor) -> Tensor:
         """Return log p(s~) in nats for float64 values of any shape within the interval."""
@@ -62,13 +63,26 @@ class FactorModel:
 
     def mutual_information(self) -> float:
         """Return the mutual information of the two views of this factor, in nats."""
-        anchors = self._mesh(self.marginal.factor_log_density, *self._anchor_range())
-        positives = self._mesh(self.positive_log_density, self._table.low, self._table.high)
+        anchors = self._mesh(self._anchor_log_density, *self._anchor_range())
+        positives = self._mesh(self._positive_log_density_inside, self._table.low, self._table.high)
         known = self.noise.log_normaliser(anchors.nodes) + self.noise.mean_dissimilarity(anchors.nodes)
         entropy_given_anchor = float((anchors.log_terms.exp() * known).sum())
         log_density = self.positive_log_density(positives.nodes)
         surprise = torch.where(torch.isfinite(log_density), -log_density, 0.0)
         return float((positives.log_terms.exp() * surprise).sum()) - entropy_given_anchor
+
+    def _positive_log_density_inside(self, values: Tensor) -> Tensor:
+        return self._inside(values, self.positive_log_density(values))
+
+    def _anchor_log_density(self, values: Tensor) -> Tensor:
+        # The marginal allows for rounding at a wall; a step there, off the edges of the panels, is never resolved.
+        return self._inside(values, self.marginal.factor_log_density(values))
+
+    def _inside(self, values: Tensor, log_terms: Tensor) -> Tensor:
+        """Return the terms, minus infinity in the gaps between intervals."""
+        if len(self.noise.intervals) == 1:
+            return log_terms
+        return torch.where(self.noise.contains(values), log_terms, -torch.inf)
 
     def log_mean_ratio(self) -> float:
         """Return ``log(1 + chi2)``, infinite if the tails say so.
@@ -101,7 +115,7 @@ class FactorModel:
         """Return ``log E[p(s~|s) | s~]``, the integrand of 1 + chi2."""
         flat = positives.reshape(-1)
         ratio = self._marginalised(flat, power=2) - self._marginalised(flat, power=1)
-        return ratio.reshape(positives.shape)
+        return self._inside(positives, ratio.reshape(positives.shape))
 
     def _marginalised(self, positives: Tensor, *, power: int) -> Tensor:
         """Return ``log int q(s) p(s~|s)^power ds`` for positives of shape (points,)."""
@@ -110,7 +124,7 @@ class FactorModel:
     def _marginalised_chunk(self, positives: Tensor, power: int) -> Tensor:
         def log_integrand(anchors: Tensor, owners: Tensor) -> Tensor:
             log_noise = -self.noise.dissimilarity(anchors, positives[owners]) - self.noise.log_normaliser(anchors)
-            return self.marginal.factor_log_density(anchors) + power * log_noise
+            return self._anchor_log_density(anchors) + power * log_noise
 
         landmarks: list[Landmark] = [(positives, self._width), *self.marginal.landmarks, *self._walls]
         low, high = self._anchor_range()
@@ -130,8 +144,7 @@ class FactorModel:
         return self.marginal.centre - reach, self.marginal.centre + reach
 
     def _outer_edges(self, low: float, high: float) -> Tensor:
-        walls = [(wall, self._width) for wall in (low, high)] if self._bounded else []
-        return ladder([*self.marginal.landmarks, *walls], low=low, high=high)[0]
+        return ladder([*self.marginal.landmarks, *self._walls], low=low, high=high)[0]
 
     def _mesh(self, log_density: Callable[[Tensor], Tensor], low: float, high: float) -> Mesh:
         return refine(lambda nodes, owners: log_density(nodes), self._outer_edges(low, high)[None])

@@ -15,7 +15,7 @@ from contrica import _checks
 from contrica.latents import draws
 from contrica.latents.conditionals import GeneralConditional, per_factor
 from contrica.latents.generalised_normal import TruncatedGeneralisedNormal
-from contrica.latents.marginals import interval, within_exponents
+from contrica.latents.marginals import intervals, within_exponents
 from contrica.spaces import Space
 
 
@@ -24,7 +24,7 @@ class HeteroscedasticConditional(GeneralConditional):
 
     Parameters
     ----------
-    space : Euclidean or Box
+    space : Euclidean, Box or BoxGrid
     exponent : float
         p in [0.1, 100]; 1 is Laplace, 2 normal of standard deviation scale/sqrt(2).
     scale : float or sequence of floats
@@ -49,7 +49,7 @@ class HeteroscedasticConditional(GeneralConditional):
     """
 
     def __init__(self, space: Space, exponent: float, scale: float | Sequence[float], *, growth: float) -> None:
-        self._low, self._high = interval(space, type(self).__name__)
+        self._intervals = intervals(space, type(self).__name__)
         self.space = space
         self.exponent = within_exponents(exponent, "exponent")
         self.scale = per_factor(scale, space)
@@ -66,7 +66,7 @@ class HeteroscedasticConditional(GeneralConditional):
 
     def _noise(self, latents: Tensor) -> TruncatedGeneralisedNormal:
         scale = self.scale_at(latents)
-        return TruncatedGeneralisedNormal(self.exponent, scale=scale, low=self._low, high=self._high)
+        return TruncatedGeneralisedNormal(self.exponent, scale=scale, intervals=self._intervals)
 
     def _draw(self, latents: Tensor, generator: torch.Generator) -> Tensor:
         return self._noise(latents).draw(latents, draws.uniforms(latents.shape, generator))

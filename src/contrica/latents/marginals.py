@@ -16,7 +16,7 @@ from contrica import _checks
 from contrica.errors import DomainError, NoDensityError
 from contrica.latents import draws
 from contrica.latents.generalised_normal import LARGEST_EXPONENT, LEAST_EXPONENT, TruncatedGeneralisedNormal
-from contrica.spaces import Box, Euclidean, Space, Sphere
+from contrica.spaces import Box, BoxGrid, Euclidean, HollowBall, Space, Sphere
 
 BISECTIONS = 60
 """Halvings of a box until a quantile is known to float64."""
@@ -145,48 +145,75 @@ class CoupledMarginal(Marginal):
 
 
 class UniformMarginal(Marginal):
-    """Every place alike, on a box or on the sphere; on the sphere the factors are coupled.
+    """Every place alike, on a bounded space; the factors are coupled unless it is a box or a grid of boxes.
+
+    Parameters
+    ----------
+    space : Box, BoxGrid, HollowBall or Sphere
 
     Raises
     ------
     DomainError
-        On an unbounded space.
+        On another space.
 
     >>> UniformMarginal(Box(2, low=0.0, high=2.0)).log_density(torch.ones(1, 2)).exp()
     tensor([0.2500], dtype=torch.float64)
     """
 
     def __init__(self, space: Space) -> None:
-        if not isinstance(space, (Box, Sphere)):
-            raise DomainError(f"a uniform marginal needs a Box or a Sphere, got {space!r}; pass one of them")
-        self.space: Box | Sphere = space
+        if not isinstance(space, (Box, BoxGrid, HollowBall, Sphere)):
+            raise DomainError(
+                f"a uniform marginal needs a Box, BoxGrid, HollowBall or Sphere, got {space!r}; pass one of them"
+            )
+        self.space: Box | BoxGrid | HollowBall | Sphere = space
 
     @property
     def is_factorised(self) -> bool:
-        """Whether the space is a box."""
-        return isinstance(self.space, Box)
+        """Whether the space is a box or a grid of boxes."""
+        return isinstance(self.space, (Box, BoxGrid))
+
+    @property
+    def _factor_length(self) -> float:
+        assert isinstance(self.space, (Box, BoxGrid))
+        return self.space.side if isinstance(self.space, Box) else self.space.cells * self.space.cell_side
 
     def _draw(self, num_samples: int, generator: torch.Generator) -> Tensor:
-        if isinstance(self.space, Box):
-            return self.space.low + self.space.side * draws.uniforms((num_samples, self.space.dim), generator)
-        normals = draws.normals((num_samples, self.space.dim), generator)
-        return nn.functional.normalize(normals, dim=1)
+        if isinstance(self.space, (Box, BoxGrid)):
+            return self._factor_quantile(draws.uniforms((num_samples, self.space.dim), generator))
+        directions = nn.functional.normalize(draws.normals((num_samples, self.space.dim), generator), dim=1)
+        if isinstance(self.space, Sphere):
+            return directions
+        shares = draws.uniforms((num_samples, 1), generator)
+        core = (self.space.inner / self.space.outer) ** self.space.dim
+        return self.space.outer * (core + (1.0 - core) * shares) ** (1.0 / self.space.dim) * directions
 
     def _log_density(self, latents: Tensor) -> Tensor:
-        log_volume = self.space.dim * math.log(self.space.side) if isinstance(self.space, Box) else self.space.log_area
+        match self.space:
+            case Sphere():
+                log_volume = self.space.log_area
+            case HollowBall():
+                log_volume = self.space.log_volume
+            case _:
+                log_volume = self.space.dim * math.log(self._factor_length)
         return torch.full(latents.shape[:-1], -log_volume, dtype=torch.float64)
 
     def _factor_log_density(self, values: Tensor) -> Tensor:
-        assert isinstance(self.space, Box)
-        return torch.full(values.shape, -math.log(self.space.side), dtype=torch.float64)
+        return torch.full(values.shape, -math.log(self._factor_length), dtype=torch.float64)
 
     def _factor_distribution(self, values: Tensor) -> Tensor:
-        assert isinstance(self.space, Box)
-        return ((values - self.space.low) / self.space.side).clamp(0.0, 1.0)
+        below = torch.zeros(values.shape, dtype=torch.float64)
+        for low, high in intervals(self.space, type(self).__name__):
+            below += (values - low).clamp(0.0, high - low)
+        return below / self._factor_length
 
     def _factor_quantile(self, probabilities: Tensor) -> Tensor:
-        assert isinstance(self.space, Box)
-        return self.space.low + self.space.side * probabilities
+        if isinstance(self.space, Box):
+            return self.space.low + self.space.side * probabilities
+        assert isinstance(self.space, BoxGrid)
+        place = self.space.cells * probabilities
+        cell = place.floor().clamp(0, self.space.cells - 1)
+        start = self.space.low + cell * (self.space.cell_side + self.space.gap)
+        return start + (place - cell) * self.space.cell_side
 
 
 class FactorisedMarginal(Marginal):
@@ -218,7 +245,7 @@ class PowerMarginal(FactorisedMarginal):
         self.power_scale = power_scale
         middle = 0.5 * (low + high) if isinstance(space, Box) else 0.0
         self.centre = middle if centre is None else _inside(centre, low, high)
-        self._noise = TruncatedGeneralisedNormal(self.exponent, scale=power_scale, low=low, high=high)
+        self._noise = TruncatedGeneralisedNormal(self.exponent, scale=power_scale, intervals=[(low, high)])
         self._log_normaliser = self._noise.log_normaliser(_scalar(self.centre))
 
     @property
@@ -393,7 +420,7 @@ class BimodalMarginal(FactorisedMarginal):
         self.first_weight = _checks.positive(first_weight, "first_weight")
         if self.first_weight >= 1.0:
             raise DomainError(f"first_weight must be less than 1, got {first_weight}; pass the share of one component")
-        self._noise = TruncatedGeneralisedNormal(2.0, scale=math.sqrt(2.0) * self.scale, low=low, high=high)
+        self._noise = TruncatedGeneralisedNormal(2.0, scale=math.sqrt(2.0) * self.scale, intervals=[(low, high)])
         self._log_weights = [
             math.log(weight) - float(self._noise.log_normaliser(_scalar(centre)))
             for weight, centre in zip((self.first_weight, 1.0 - self.first_weight), self.centres, strict=True)
@@ -428,6 +455,11 @@ class BimodalMarginal(FactorisedMarginal):
             below = self._factor_distribution(middle) < probabilities
             low, high = torch.where(below, middle, low), torch.where(below, high, middle)
         return 0.5 * (low + high)
+
+
+def intervals(space: Space, name: str) -> tuple[tuple[float, float], ...]:
+    """Return the intervals in which one factor may lie, apart and ascending; else raise DomainError."""
+    return space.intervals if isinstance(space, BoxGrid) else (interval(space, name),)
 
 
 def interval(space: Space, name: str, *, bounded: bool = False) -> tuple[float, float]:

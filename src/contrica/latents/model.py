@@ -21,6 +21,7 @@ from contrica.latents.factorised_pairs import FactorisedPairs
 from contrica.latents.isotropic_pairs import Isotropic, IsotropicPairs
 from contrica.latents.marginals import Marginal, UniformMarginal
 from contrica.latents.normal_pairs import jointly_normal
+from contrica.latents.products import BlockPairs, ProductConditional, ProductMarginal
 from contrica.spaces import Space
 
 
@@ -165,4 +166,9 @@ class LatentModel:
             return IsotropicPairs(conditional)
         if isinstance(conditional, PowerConditional) and marginal.is_factorised:
             return FactorisedPairs(marginal, conditional)
+        if isinstance(conditional, ProductConditional) and isinstance(marginal, ProductMarginal):
+            models = map(LatentModel, marginal.blocks, conditional.blocks)
+            blocks = [model._known for model in models]
+            known = [block for block in blocks if block is not None]
+            return BlockPairs(known, marginal.space) if len(known) == len(blocks) else None
         return jointly_normal(marginal, conditional)

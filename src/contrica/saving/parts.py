@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from contrica.critics import Critic
-from contrica.dissimilarities import Mahalanobis, NormPower, PowerSum, SphereDot, SquaredEuclidean
-from contrica.encoders import MLP, BoxOutput, Conv, ScalarNet, SphereOutput, Unbounded
+from contrica.dissimilarities import BlockSum, Mahalanobis, NormPower, PowerSum, SphereDot, SquaredEuclidean
+from contrica.encoders import MLP, BoxOutput, Conv, ProductOutput, ScalarNet, SphereOutput, Unbounded
 from contrica.encoders.layers import NEGATIVE_SLOPE
 from contrica.errors import ContricaError, RecordError
 from contrica.losses import NCE, NWJ, SCL, InfoNCE
@@ -73,6 +73,10 @@ def _mahalanobis(dim: int, matrix: list[float]) -> Mahalanobis:
     return Mahalanobis(dim, matrix=[matrix[row : row + dim] for row in range(0, len(matrix), dim)] or None)
 
 
+def _product(blocks: list[Any]) -> ProductOutput:
+    return ProductOutput(*blocks)
+
+
 def _learned(name: str) -> Callable[[Any], bool]:
     return lambda part: isinstance(getattr(part, name), nn.Parameter)
 
@@ -103,6 +107,7 @@ KNOWN: dict[type, tuple[Callable[..., object], tuple[Setting, ...]]] = {
         BoxOutput,
         (Setting("box", Part, lambda part: part.space), Setting("learnable_sides", bool, _learned("log_sides"))),
     ),
+    ProductOutput: (_product, (Setting("blocks", list[Part]),)),
     Box: (Box, (Setting("dim", int), Setting("low", float), Setting("high", float))),
     Critic: (
         _critic,
@@ -134,6 +139,7 @@ KNOWN: dict[type, tuple[Callable[..., object], tuple[Setting, ...]]] = {
             Setting("learnable_concentration", bool, _learned("log_concentration")),
         ),
     ),
+    BlockSum: (BlockSum, (Setting("parts", list[Part]), Setting("sizes", list[int]))),
     InfoNCE: (InfoNCE, (Setting("direction", str),)),
     NCE: (NCE, ()),
     SCL: (SCL, (Setting("log_form", bool),)),
@@ -216,6 +222,8 @@ def build(description: Json, name: str, own: Mapping[str, object]) -> Any:
 def _encoded(value: Any, kind: Any) -> Json:
     if kind is Part:
         return describe(value)
+    if kind == list[Part]:
+        return [describe(part) for part in value]
     if kind == list[int] or kind == list[float]:
         return [kind.__args__[0](entry) for entry in value]
     encoded: Json = kind(value)
@@ -225,6 +233,8 @@ def _encoded(value: Any, kind: Any) -> Json:
 def _decoded(value: Any, kind: Any, name: str, own: Mapping[str, object]) -> Any:
     if kind is Part:
         return build(value, name, own)
+    if kind == list[Part] and isinstance(value, list) and len(value) <= MOST_LAYERS:
+        return [build(part, f"{name}.{number}", own) for number, part in enumerate(value)]
     if kind in (int, float, bool, str) and type(value) is kind:
         return value
     if isinstance(value, list) and kind in (list[int], list[float]):
