@@ -15,6 +15,7 @@ PUBLIC_NAMES = [
     "BoxGrid",
     "BoxOutput",
     "Camera",
+    "ChangedPairs",
     "Checkpoints",
     "ContractError",
     "ContrastiveICA",
@@ -25,7 +26,9 @@ PUBLIC_NAMES = [
     "Diagnosis",
     "Dissimilarity",
     "DomainError",
+    "Dropout",
     "DtypeError",
+    "EitherPairs",
     "Euclidean",
     "Experiment",
     "ExponentialTiltMarginal",
@@ -67,6 +70,7 @@ PUBLIC_NAMES = [
     "PairBatch",
     "PairPlan",
     "PairSource",
+    "PerRecording",
     "PowerSum",
     "ProductConditional",
     "ProductMarginal",
@@ -111,6 +115,7 @@ PUBLIC_NAMES = [
     "run",
     "save_model",
     "score",
+    "stack_recordings",
     "train",
 ]
 

@@ -60,6 +60,9 @@ from contrica.latents import (
 from contrica.mixing import Camera, Fold, InvertibleMLP
 from contrica.pairs import (
     AugmentedPairs,
+    ChangedPairs,
+    Dropout,
+    EitherPairs,
     GivenPairs,
     LabelledPairs,
     NeighbourhoodPairs,
@@ -68,8 +71,9 @@ from contrica.pairs import (
     SimulatedPairs,
     TemporalPairs,
     describe_pairs,
+    stack_recordings,
 )
-from contrica.encoders import MLP, BoxOutput, Conv, ProductOutput, ScalarNet, SphereOutput, Unbounded
+from contrica.encoders import MLP, BoxOutput, Conv, PerRecording, ProductOutput, ScalarNet, SphereOutput, Unbounded
 from contrica.critics import Critic
 from contrica.losses import NCE, NWJ, SCL, InfoNCE, Loss
 from contrica.pairwise import PairPlan
@@ -98,6 +102,7 @@ __all__ = [
     "BoxGrid",
     "BoxOutput",
     "Camera",
+    "ChangedPairs",
     "Checkpoints",
     "ContractError",
     "ContrastiveICA",
@@ -108,7 +113,9 @@ __all__ = [
     "Diagnosis",
     "Dissimilarity",
     "DomainError",
+    "Dropout",
     "DtypeError",
+    "EitherPairs",
     "Euclidean",
     "Experiment",
     "ExponentialTiltMarginal",
@@ -147,6 +154,7 @@ __all__ = [
     "PairBatch",
     "PairPlan",
     "PairSource",
+    "PerRecording",
     "PowerSum",
     "ProductConditional",
     "ProductMarginal",
@@ -190,5 +198,6 @@ __all__ = [
     "run",
     "save_model",
     "score",
+    "stack_recordings",
     "train",
 ]

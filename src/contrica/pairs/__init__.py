@@ -3,11 +3,13 @@
 from contrica.pairs.augmented import Augmentation, AugmentedPairs
 from contrica.pairs.batch import PairBatch, PairSource
 from contrica.pairs.cells import Cells
+from contrica.pairs.changed import ChangedPairs, Dropout
 from contrica.pairs.drawn import Histogram, PairReport, RowPairs, describe_pairs
 from contrica.pairs.given import GivenPairs
 from contrica.pairs.labelled import LabelledPairs
 from contrica.pairs.neighbourhood import NeighbourhoodPairs
 from contrica.pairs.partition import Partition
+from contrica.pairs.several import EitherPairs, stack_recordings
 from contrica.pairs.simulated import SimulatedPairs
 from contrica.pairs.temporal import TemporalPairs
 
@@ -15,6 +17,9 @@ __all__ = [
     "Augmentation",
     "AugmentedPairs",
     "Cells",
+    "ChangedPairs",
+    "Dropout",
+    "EitherPairs",
     "GivenPairs",
     "Histogram",
     "LabelledPairs",
@@ -27,4 +32,5 @@ __all__ = [
     "SimulatedPairs",
     "TemporalPairs",
     "describe_pairs",
+    "stack_recordings",
 ]

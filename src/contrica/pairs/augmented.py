@@ -86,7 +86,7 @@ class AugmentedPairs:
         """
         size = _checks.count(batch_size, "batch_size", least=2)
         rows = self.draw_rows(size, generator=generator)[0]
-        anchors, positives = (_changed(change, self._recording.take(rows), generator) for change in self._augmentations)
+        anchors, positives = (changed(change, self._recording.take(rows), generator) for change in self._augmentations)
         return PairBatch(anchors, positives)
 
     def draw_rows(self, batch_size: int, *, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -105,16 +105,23 @@ class AugmentedPairs:
         return rows, rows
 
 
-def _changed(augmentation: Augmentation, observations: Tensor, generator: torch.Generator) -> Tensor:
-    changed = augmentation(observations, generator=generator)
-    if not isinstance(changed, Tensor) or changed.dtype != observations.dtype:
-        got = changed.dtype if isinstance(changed, Tensor) else type(changed).__name__
+def changed(augmentation: Augmentation, observations: Tensor, generator: torch.Generator) -> Tensor:
+    """Return what the augmentation makes of the observations.
+
+    Raises
+    ------
+    DtypeError, ShapeError, DomainError
+        If it returns other than as many finite observations of the dtype given.
+    """
+    result = augmentation(observations, generator=generator)
+    if not isinstance(result, Tensor) or result.dtype != observations.dtype:
+        got = result.dtype if isinstance(result, Tensor) else type(result).__name__
         raise DtypeError(f"an augmentation must return a {observations.dtype} tensor, got {got}; convert its result")
-    if changed.ndim < 2 or len(changed) != len(observations):
+    if result.ndim < 2 or len(result) != len(observations):
         raise ShapeError(
             f"an augmentation must return one observation per row, {len(observations)}, got shape"
-            f" {tuple(changed.shape)}; change rows one by one"
+            f" {tuple(result.shape)}; change rows one by one"
         )
-    if not bool(torch.isfinite(changed).all()):
+    if not bool(torch.isfinite(result).all()):
         raise DomainError("an augmentation must return finite observations, got NaN or infinity; limit its change")
-    return changed.detach()
+    return result.detach()
