@@ -80,8 +80,9 @@ class PerRecording(nn.Module):
         """
         for number, rows in self._parted(observations):
             network = self.networks[number]
-            if hasattr(network, "start_from") and any(weight.requires_grad for weight in network.parameters()):
-                network.start_from(observations[rows, 1 : 1 + self.widths[number]])
+            start = getattr(network, "start_from", None)
+            if callable(start) and any(weight.requires_grad for weight in network.parameters()):
+                start(observations[rows, 1 : 1 + self.widths[number]])
 
     def forward(self, observations: Tensor) -> Tensor:
         """Encode each row by the network of its recording.
