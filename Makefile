@@ -1,6 +1,7 @@
 # make demo    two recipes, and the page they write
 # make check   lint, format, types, layers, fast tests: before every commit
 # make test    check's gates, doctests and all tests, the slow ones included: before every merge
+# make peers   an environment of its own for the peers that benchmarks compare with
 # make clean   remove what the tools leave behind; the environment in .venv stays
 
 PYTHON ?= python3
@@ -22,7 +23,9 @@ ifneq ($(wildcard ../shared/data),)
 export CONTRICA_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: env demo check test lint format-check format types layers fast-tests all-tests browser clean
+PEERS := .venv-peers
+
+.PHONY: env peers demo check test lint format-check format types layers fast-tests all-tests browser clean
 .DEFAULT_GOAL := check
 
 env: $(READY)
@@ -30,6 +33,13 @@ env: $(READY)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(ENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+peers: $(PEERS)/.ready
+
+$(PEERS)/.ready: benchmarks/peers/requirements.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet -r $<
 	touch $@
 
 # Each recipe starts from an empty folder of its own.

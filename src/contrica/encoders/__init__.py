@@ -6,4 +6,14 @@ from contrica.encoders.offsets import ScalarNet
 from contrica.encoders.outputs import BoxOutput, Output, ProductOutput, SphereOutput, Unbounded
 from contrica.encoders.per_recording import PerRecording
 
-__all__ = ["MLP", "BoxOutput", "Conv", "Output", "PerRecording", "ProductOutput", "ScalarNet", "SphereOutput", "Unbounded"]
+__all__ = [
+    "MLP",
+    "BoxOutput",
+    "Conv",
+    "Output",
+    "PerRecording",
+    "ProductOutput",
+    "ScalarNet",
+    "SphereOutput",
+    "Unbounded",
+]
