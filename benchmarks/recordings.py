@@ -349,10 +349,11 @@ def write(name: str, arguments: argparse.Namespace, runs: Sequence[dict[str, dic
     (RESULTS / f"{name}.json").write_text(json.dumps({**head, "rows": rows}, indent=1) + "\n")
     columns = list(dict.fromkeys(column for run in runs for scores in run.values() for column in scores))
     lines = [f"# {name}", "", (MAKERS[name].__doc__ or "").strip(), ""]
-    lines += [f"| codes | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
-    for codes in runs[0]:
-        cells = [spread([run[codes][column] for run in runs if column in run[codes]]) for column in columns]
-        lines.append(f"| {codes} | {' | '.join(cells)} |")
+    lines += [f"| codes | seeds | {' | '.join(columns)} |", "|---" * (len(columns) + 2) + "|"]
+    for codes in dict.fromkeys(codes for run in runs for codes in run):
+        found = [run[codes] for run in runs if codes in run]
+        cells = [spread([scores[column] for scores in found if column in scores]) for column in columns]
+        lines.append(f"| {codes} | {len(found)} | {' | '.join(cells)} |")
     versions = ", ".join(f"{key} {value}" for key, value in head["environment"].items())
     lines += ["", f"Middle of the seeds, least to greatest in brackets. `{command}`, {head['date']}; {versions}."]
     (RESULTS / f"{name}.md").write_text("\n".join(lines) + "\n")
