@@ -29,11 +29,11 @@ class Violation:
 FITTING = """
 import torch
 
-from contrica import spaces
+from contrica.spaces import sphere
 
 
 def test_sums():
-    spaces.row_sums(torch.ones(3, 2))
+    sphere.row_sums(torch.ones(3, 2))
 """
 
 SHAPED = '''
@@ -50,7 +50,7 @@ MADE_BY_A_TOOL = [
     Violation(
         "import upwards",
         "layers",
-        "src/contrica/spaces.py",
+        "src/contrica/spaces/sphere.py",
         "\nimport contrica.latents\n",
         "contrica.spaces is not allowed to import contrica.latents",
     ),
@@ -61,29 +61,37 @@ MADE_BY_A_TOOL = [
         "\nimport contrica.latents\n",
         "contrica.losses -> contrica.latents",
     ),
-    Violation("print", "lint", "src/contrica/spaces.py", '\nprint("here")\n', "T201"),
+    Violation("print", "lint", "src/contrica/spaces/sphere.py", '\nprint("here")\n', "T201"),
     Violation(
-        "blind except", "lint", "src/contrica/spaces.py", "\ntry:\n    int()\nexcept Exception:\n    int(1)\n", "BLE001"
+        "blind except",
+        "lint",
+        "src/contrica/spaces/sphere.py",
+        "\ntry:\n    int()\nexcept Exception:\n    int(1)\n",
+        "BLE001",
     ),
-    Violation("commented-out code", "lint", "src/contrica/spaces.py", "\n# side = high - low\n", "ERA001"),
+    Violation("commented-out code", "lint", "src/contrica/spaces/sphere.py", "\n# side = high - low\n", "ERA001"),
     Violation(
         "numpy's global seed",
         "lint",
-        "src/contrica/spaces.py",
+        "src/contrica/spaces/sphere.py",
         "\nimport numpy as np\n\nnp.random.seed(0)\n",
         "NPY002",
     ),
-    Violation("torch's global seed", "lint", "src/contrica/spaces.py", "\ntorch.manual_seed(0)\n", "TID251"),
+    Violation("torch's global seed", "lint", "src/contrica/spaces/sphere.py", "\ntorch.manual_seed(0)\n", "TID251"),
     Violation(
-        "no docstring", "lint", "src/contrica/spaces.py", "\n\ndef volume(box: Box) -> float:\n    return 1.0\n", "D103"
+        "no docstring",
+        "lint",
+        "src/contrica/spaces/sphere.py",
+        "\n\ndef volume(sphere: Sphere) -> float:\n    return 1.0\n",
+        "D103",
     ),
     Violation("semicolon in a test", "lint", "tests/test_shapes.py", "\nunused = 1;\n", "E703"),
-    Violation("loose layout", "format-check", "src/contrica/spaces.py", "\nSIDES = { 'low':0 }\n", "spaces.py"),
+    Violation("loose layout", "format-check", "src/contrica/spaces/sphere.py", "\nSIDES = { 'low':0 }\n", "sphere.py"),
     Violation(
         "untyped def",
         "types",
-        "src/contrica/spaces.py",
-        '\n\ndef volume(box):\n    """Return it."""\n    return box.side**box.dim\n',
+        "src/contrica/spaces/sphere.py",
+        '\n\ndef volume(box):\n    """Return it."""\n    return box.dim\n',
         "no-untyped-def",
     ),
 ]
@@ -91,8 +99,8 @@ MADE_BY_A_TOOL = [
 MADE_BY_PYTEST = [
     Violation(
         "wrong doctest",
-        "src/contrica/spaces.py",
-        "src/contrica/spaces.py",
+        "src/contrica/spaces/sphere.py",
+        "src/contrica/spaces/sphere.py",
         '\n\ndef three() -> int:\n    """Return it.\n\n    >>> three()\n    4\n    """\n    return 3\n',
         "Expected:\n    4\nGot:\n    3",
     ),
@@ -185,17 +193,17 @@ def test_types_pass_without_a_violation_and_name_one(house):
 
 
 def test_shapes_and_doctests_pass_without_a_violation(house):
-    with (house / "src/contrica/spaces.py").open("a", encoding="utf-8") as file:
+    with (house / "src/contrica/spaces/sphere.py").open("a", encoding="utf-8") as file:
         file.write(SHAPED)
     (house / "tests/test_planted.py").write_text(FITTING, encoding="utf-8")
-    for file in ("tests/test_planted.py", "src/contrica/spaces.py"):
+    for file in ("tests/test_planted.py", "src/contrica/spaces/sphere.py"):
         code, output = run_by_pytest(file, house)
         assert code == 0, output
 
 
 @pytest.mark.parametrize("violation", MADE_BY_PYTEST, ids=lambda case: case.name)
 def test_pytest_names_the_violation(violation, house):
-    with (house / "src/contrica/spaces.py").open("a", encoding="utf-8") as file:
+    with (house / "src/contrica/spaces/sphere.py").open("a", encoding="utf-8") as file:
         file.write(SHAPED)
     plant(house, violation)
     code, output = run_by_pytest(violation.gate, house)
