@@ -19,7 +19,7 @@ from contrica.pairs.batch import PairBatch
 from contrica.pairwise import PairPlan, reduce_pairs
 
 # the package exports the function by the name of its module
-pairwise = importlib.import_module("contrica.pairwise")
+pairwise = importlib.import_module("contrica.pairwise.tiles")
 
 LOSSES = {
     "nce": NCE(),

@@ -16,7 +16,7 @@ from contrica._fused.form import fast_form
 from contrica.critics import Side
 from contrica.dissimilarities import Mahalanobis, NormPower, PowerSum, SphereDot, SquaredEuclidean
 from contrica.errors import DomainError
-from contrica.losses.reduction import LogSumExp, SoftplusSum
+from contrica.losses.reduction import LogitSum, LogSumExp, SoftplusSum
 from contrica.pairwise import PairPlan, reduce_pairs
 
 pytest.importorskip("numba")
@@ -24,6 +24,7 @@ pytest.importorskip("numba")
 DIM = 3
 WEIGHTS = (0.5, 1.0, 2.0)
 SUM, TWICE, SOFTPLUS = LogSumExp(), LogSumExp(2), SoftplusSum()
+NEGATED, LOGITS = SoftplusSum(negated=True), LogitSum()
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +52,8 @@ DISSIMILARITIES = {
 EVERYDAY = [
     ("1", torch.float64, SUM),
     ("1", torch.float64, SOFTPLUS),
+    ("1", torch.float64, NEGATED),
+    ("1", torch.float64, LOGITS),
     ("1", torch.float32, SUM),
     ("dot", torch.float64, SUM),
 ]
@@ -58,7 +61,7 @@ ALL = [
     pytest.param(name, dtype, reduction, marks=() if (name, dtype, reduction) in EVERYDAY else pytest.mark.slow)
     for name in DISSIMILARITIES
     for dtype in (torch.float32, torch.float64)
-    for reduction in (SUM, TWICE, SOFTPLUS)
+    for reduction in (SUM, TWICE, SOFTPLUS, NEGATED, LOGITS)
 ]
 
 
@@ -78,9 +81,11 @@ def plain_delta(name, parameters, u, v):
 
 
 def plain_sums(reduction, logits, admissible):
-    if reduction == SOFTPLUS:
-        costs = torch.logaddexp(logits, torch.zeros_like(logits))
+    if reduction in (SOFTPLUS, NEGATED):
+        costs = torch.logaddexp(-logits if reduction == NEGATED else logits, torch.zeros_like(logits))
         return torch.where(admissible, costs, 0.0).sum(1)
+    if reduction == LOGITS:
+        return torch.where(admissible, logits, 0.0).sum(1)
     scaled = torch.where(admissible, reduction.power * logits, -torch.inf)
     empty = ~admissible.any(1)
     return torch.where(empty, -torch.inf, torch.where(empty[:, None], 0.0, scaled).logsumexp(1))

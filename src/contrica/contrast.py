@@ -14,7 +14,7 @@ from contrica import _checks
 from contrica.critics import Critic, Side
 from contrica.errors import DomainError, DtypeError, ShapeError
 from contrica.losses import InfoNCE, Loss
-from contrica.losses.reduction import LogSumExp
+from contrica.losses.reduction import LogSumExp, Reduction
 from contrica.pairs.batch import PairBatch
 from contrica.pairs.cells import Cells
 from contrica.pairwise import PairPlan, reduce_pairs
@@ -128,6 +128,9 @@ def contrast(
 ) -> Tensor:
     """Return the loss of row i of ``anchors`` with row i of ``positives`` against the negatives, in nats.
 
+    Where the plan has targets, these say which of ``positives`` are positives of row i, and how much; ``positives`` are
+    then all candidates, any number of rows.
+
     Parameters
     ----------
     loss : Loss
@@ -143,9 +146,21 @@ def contrast(
     Raises
     ------
     ShapeError
-        If the sides differ in rows, or nothing is left to contrast with.
+        If the sides differ in rows, or nothing is left to contrast with, or no target is positive.
     DomainError
-        If candidates are asked to choose among anchors (columns, symmetric) but the negatives are separate.
+        If candidates are asked to choose among anchors (columns, symmetric), or the plan has targets, but the negatives
+        are separate.
+
+    Examples
+    --------
+    Rows of one class are positives of each other (SupCon):
+
+    >>> from contrica.dissimilarities import SquaredEuclidean
+    >>> codes, rows, classes = torch.tensor([[0.0], [0.0], [9.0], [9.0]]), torch.arange(4), torch.tensor([0, 0, 1, 1])
+    >>> side = Side(codes, torch.zeros(4))
+    >>> plan = PairPlan(exclude=(rows, rows), targets=PairPlan(exclude=(rows, rows), within=(classes, classes)))
+    >>> contrast(InfoNCE(several="each"), Critic(SquaredEuclidean()), side, side, plan=plan)
+    tensor(0.)
     """
     if not isinstance(loss, Loss) or not isinstance(critic, Critic):
         raise DtypeError(
@@ -156,12 +171,14 @@ def contrast(
     if negatives is not None:
         _check_side("negatives", negatives)
     batch = len(anchors.codes)
+    if plan is not None and plan.targets is not None:
+        return _over_targets(loss, critic, anchors, positives, plan, separate=negatives is not None)
     _checks.same_rows(anchors.codes, positives.codes, "anchors", "positives")
     if plan is None:
         ids = torch.arange(batch, device=anchors.codes.device)
         plan = PairPlan(exclude=(ids, ids)) if negatives is None else PairPlan()
     candidates = positives if negatives is None else negatives
-    _check_plan(plan, batch, len(candidates.codes))
+    plan.ensure_fits(batch, len(candidates.codes))
     positive_logits = critic.paired_logits(anchors, positives)
     direction = loss.direction if isinstance(loss, InfoNCE) else "rows"
     if direction != "rows" and negatives is not None:
@@ -179,6 +196,34 @@ def contrast(
     return torch.stack(values).mean()
 
 
+def _over_targets(
+    loss: Loss, critic: Critic, anchors: Side, candidates: Side, plan: PairPlan, *, separate: bool
+) -> Tensor:
+    """Return the loss where a plan says which candidates are positives of each anchor."""
+    if separate:
+        raise DomainError(
+            "a plan with targets is over all candidates, got separate negatives; put them behind the positives, with"
+            " weight 0 in the targets"
+        )
+    plan.ensure_fits(len(anchors.codes), len(candidates.codes))
+
+    def value(left: Side, right: Side, plan: PairPlan, targets: PairPlan) -> Tensor:
+        def positives(reduction: Reduction, shift: Tensor | None) -> tuple[Tensor, Tensor]:
+            shifted = left if shift is None else Side(left.codes, left.offsets + shift)
+            return reduce_pairs(reduction, critic.dissimilarity, shifted, right, targets, what="positive")
+
+        return loss.over_targets(positives, *reduce_pairs(loss.reduction, critic.dissimilarity, left, right, plan))
+
+    direction = loss.direction if isinstance(loss, InfoNCE) else "rows"
+    turned, targets = plan.transposed(), plan.targets or PairPlan()
+    values = []
+    if direction != "columns":
+        values.append(value(anchors, candidates, plan, targets))
+    if direction != "rows":
+        values.append(value(candidates, anchors, turned, targets.transposed()))
+    return torch.stack(values).mean()
+
+
 def set_bias(critic: Critic, anchors: Side, positives: Side, loss: Loss, plan: PairPlan | None = None) -> None:
     """Set the critic's b in place to what balances ``loss`` on these rows; nothing happens where there is no b."""
     if critic.bias is None:
@@ -186,7 +231,7 @@ def set_bias(critic: Critic, anchors: Side, positives: Side, loss: Loss, plan: P
     if plan is None:
         ids = torch.arange(len(anchors.codes), device=anchors.codes.device)
         plan = PairPlan(exclude=(ids, ids))
-    _check_plan(plan, len(anchors.codes), len(positives.codes))
+    plan.ensure_fits(len(anchors.codes), len(positives.codes))
     with torch.no_grad():
         log_means = []
         for power in (1, 2):
@@ -202,21 +247,3 @@ def _check_side(name: str, side: Side) -> None:
     _checks.codes(side.codes, f"the codes of {name}")
     _checks.samples(side.offsets, f"the offsets of {name}", ())
     _checks.same_rows(side.codes, side.offsets, f"the codes of {name}", "their offsets")
-
-
-def _check_plan(plan: PairPlan, rows: int, columns: int) -> None:
-    for name, ids in (("exclude", plan.exclude), ("within", plan.within)):
-        if ids is not None and [tuple(side.shape) for side in ids] != [(rows,), (columns,)]:
-            raise ShapeError(
-                f"{name} needs one id per anchor and one per candidate, shapes ({rows},) and ({columns},), got"
-                f" {' and '.join(str(tuple(side.shape)) for side in ids)}; number both sides"
-            )
-    weights = plan.weights
-    if weights is None:
-        return
-    if weights.shape != (rows, columns):
-        raise ShapeError(f"weights must have shape ({rows}, {columns}), got {tuple(weights.shape)}; weigh every pair")
-    if weights.requires_grad:
-        raise DomainError("weights are data and get no gradient, got weights that require one; pass weights.detach()")
-    if bool((weights < 0).any()) or not bool(torch.isfinite(weights).all()):
-        raise DomainError("weights must be finite and at least 0, got others; use 0 for an inadmissible pair")

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from contrica._fused.form import fast_form
 from contrica.critics import DissimilarityFunction, Side
-from contrica.losses.reduction import Reduction
+from contrica.losses.reduction import Reduction, SoftplusSum
 
 LEAST_TERMS = 1 << 19
 """Pairs times dimensions below which the pass is not worth its start: 512 x 512 pairs of 2 codes, 230 x 230 of 10.
@@ -63,4 +63,6 @@ def fused_sums(
 
     counts = admissible_counts(exclude, within, len(candidates.codes))
     shape = anchors.offsets.shape
+    if isinstance(reduction, SoftplusSum) and reduction.negated:
+        form = form.negated()
     return reduce_form(reduction, form, exclude, within), counts.to(anchors.codes.dtype).expand(shape)

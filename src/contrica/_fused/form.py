@@ -28,6 +28,10 @@ class Form(NamedTuple):
     weights: Tensor
     exponent: float | None
 
+    def negated(self) -> "Form":
+        """Return the form whose logits are those of this one with the other sign."""
+        return self._replace(row_offsets=-self.row_offsets, column_offsets=-self.column_offsets, weights=-self.weights)
+
     def within_range(self, power: int) -> bool:
         """Return whether all is finite and no logit, power or slope comes near the end of the type's range.
 

@@ -245,6 +245,27 @@ def sum_softplus(logits, row, shift):
 
 
 @summed
+def sum_logits(logits, row, shift):
+    """Return ``sum_j s_j - shift`` over the admissible pairs."""
+    total = zero(shift)
+    for j in range(WIDTH):
+        s = logits[row, j]
+        total += s - shift if s > -np.inf else zero(s)
+    return total
+
+
+@summed
+def to_equal_slopes(logits, row, gradient):
+    """Turn s_j into ``gradient`` in place, 0 where a pair is not admissible, and return the sum."""
+    total = zero(gradient)
+    for j in range(WIDTH):
+        g = gradient if logits[row, j] > -np.inf else zero(gradient)
+        logits[row, j] = g
+        total += g
+    return total
+
+
+@summed
 def to_softmax_slopes(logits, row, gradient, shift):
     """Turn s_j into ``gradient exp(s_j - shift)`` in place and return the sum."""
     total = zero(shift)
@@ -331,6 +352,17 @@ def reduce_softplus(chunk, height, operands, scratch, shifts, totals):
 
 
 @entry_point
+def reduce_logits(chunk, height, operands, scratch, shifts, totals):
+    """Set each row's ``sum_j s_ij - shift_i``, for the rows of one chunk."""
+    logits = scratch[chunk]
+    for t in range(operands[1].shape[0]):
+        for i in range(chunk * height, min((chunk + 1) * height, shifts.size), BLOCK_ROWS):
+            fill(logits, t, i, operands)
+            for row in range(BLOCK):
+                totals[i + row] += sum_logits(logits, row, shifts[i + row])
+
+
+@entry_point
 def differentiate_exp(
     chunk, height, operands, scratch, shifts, gradients, exponent, floor, row_sums, column_sums, row_parts, column_parts
 ):
@@ -355,4 +387,18 @@ def differentiate_softplus(
             fill(slopes, t, i, operands)
             for row in range(BLOCK):
                 row_sums[i + row] += to_sigmoid_slopes(slopes, row, gradients[i + row], shifts[i + row])
+            scatter(slopes, i, t, operands, row_parts, column_parts[chunk], column_sums[chunk], exponent, floor)
+
+
+@entry_point
+def differentiate_logits(
+    chunk, height, operands, scratch, shifts, gradients, exponent, floor, row_sums, column_sums, row_parts, column_parts
+):
+    """Add up the slopes ``gradient_i`` of one chunk in the same way."""
+    slopes = scratch[chunk]
+    for t in range(operands[1].shape[0]):
+        for i in range(chunk * height, min((chunk + 1) * height, shifts.size), BLOCK_ROWS):
+            fill(slopes, t, i, operands)
+            for row in range(BLOCK):
+                row_sums[i + row] += to_equal_slopes(slopes, row, gradients[i + row])
             scatter(slopes, i, t, operands, row_parts, column_parts[chunk], column_sums[chunk], exponent, floor)

@@ -2,7 +2,7 @@
 
 With ``g_i`` the gradient of row i's sum ``L_i`` and ``h(t) = t |t|^(p-2)``,
 
-    G_ij = g_i exp(s_ij - L_i)  or  g_i sigmoid(s_ij)
+    G_ij = g_i exp(s_ij - L_i)  or  g_i sigmoid(s_ij)  or  g_i
     dL/du_ik = -p w_k A_ik,   A_ik = sum_j G_ij h(u_ik - v_jk)        dL/dr_i = -sum_j G_ij
     dL/dv_jk =  p w_k B_jk,   B_jk = sum_i G_ij h(u_ik - v_jk)        dL/dc_j = -sum_i G_ij
     dL/dw_k  = -sum_ij G_ij |u_ik - v_jk|^p = -(sum_i A_ik u_ik - sum_j B_jk v_jk)
@@ -24,7 +24,7 @@ from contrica._fused.chunks import run_chunks
 from contrica._fused.form import Form
 from contrica._fused.packing import Array, Ids, Packed
 from contrica.dissimilarities import GRADIENT_FLOOR
-from contrica.losses.reduction import LogSumExp, Reduction
+from contrica.losses.reduction import LogitSum, LogSumExp, Reduction
 
 
 def reduce_form(reduction: Reduction, form: Form, exclude: Ids | None, within: Ids | None) -> Tensor:
@@ -60,7 +60,7 @@ class _FusedReduction(torch.autograd.Function):
         else:
             sums = np.zeros(packed.padded_rows)
             run_chunks(
-                kernels.reduce_softplus,
+                kernels.reduce_logits if isinstance(reduction, LogitSum) else kernels.reduce_softplus,
                 packed.chunks,
                 packed.height,
                 packed.operands,
@@ -82,7 +82,9 @@ class _FusedReduction(torch.autograd.Function):
             gradients = np.where(filled, gradients, 0.0).astype(packed.dtype)
             kernel = kernels.differentiate_exp
         else:
-            shifts, kernel = packed.row_offsets, kernels.differentiate_softplus
+            summed = isinstance(ctx.reduction, LogitSum)
+            kernel = kernels.differentiate_logits if summed else kernels.differentiate_softplus
+            shifts = packed.row_offsets
         return (None, None, None, None, *_gradients(packed, kernel, shifts, gradients))
 
 

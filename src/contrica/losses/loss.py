@@ -4,6 +4,7 @@ The same four are written delta-NCE, delta-INCE, delta-SCL and delta-NWJ in Matt
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Bool, Float
@@ -11,6 +12,10 @@ from torch import Tensor
 
 from contrica.errors import DomainError, DtypeError, ShapeError
 from contrica.losses.reduction import Reduction
+
+TargetSums = Callable[[Reduction, Tensor | None], tuple[Tensor, Tensor]]
+"""From a reduction, and a number per anchor that is subtracted from its logits first (None for 0), to the reduced
+logits of each anchor's positives and their total weight, each of shape (anchors,)."""
 
 
 class Loss(ABC):
@@ -41,6 +46,19 @@ class Loss(ABC):
 
         ``log_mean_exp`` is ``log E_-[exp(s)]`` and ``log_mean_exp_twice`` is ``log E_-[exp(2s)]`` over the negatives.
         """
+
+    def over_targets(self, positives: TargetSums, summaries: Tensor, counts: Tensor) -> Tensor:
+        """Return the loss where an anchor has any number of weighted positives, T_ij, in place of one.
+
+        Each mean over positives becomes ``sum_ij T_ij (.)_ij / sum_ij T_ij``; with one positive of weight 1 per anchor
+        it is `combine`. ``summaries`` and ``counts`` are those of `combine`.
+
+        Raises
+        ------
+        DomainError
+            If the loss has no such form, which is the case unless it says otherwise.
+        """
+        raise DomainError(f"{type(self).__name__} has no form for targets; use NCE, InfoNCE, SCL or NWJ, or define it")
 
     def __call__(
         self,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from contrica.losses.loss import Loss
+from contrica.losses.loss import Loss, TargetSums
 from contrica.losses.reduction import SoftplusSum, softplus
 
 
@@ -32,6 +32,11 @@ class NCE(Loss):
     def combine(self, positive_logits: Tensor, summaries: Tensor, counts: Tensor) -> Tensor:
         """Return ``mean softplus(-s_+) + sum softplus(s_-) / #negatives``."""
         return softplus(-positive_logits).mean() + summaries.sum() / counts.sum()
+
+    def over_targets(self, positives: TargetSums, summaries: Tensor, counts: Tensor) -> Tensor:
+        """Return ``sum T softplus(-s) / sum T + sum softplus(s_-) / #negatives``."""
+        costs, weights = positives(SoftplusSum(negated=True), None)
+        return costs.sum() / weights.sum() + summaries.sum() / counts.sum()
 
     def balancing_bias(self, positive_logits: Tensor, log_mean_exp: Tensor, log_mean_exp_twice: Tensor) -> Tensor:
         """Return ``log E_-[exp(s)]``, at which the ratio is normalised; NCE has no closed form of its own."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from contrica.losses.loss import Loss
-from contrica.losses.reduction import LogSumExp, guarded_exp
+from contrica.losses.loss import Loss, TargetSums
+from contrica.losses.reduction import LogitSum, LogSumExp, guarded_exp
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,17 @@ class NWJ(Loss):
 
     def combine(self, positive_logits: Tensor, summaries: Tensor, counts: Tensor) -> Tensor:
         """Return ``-mean s_+ + mean exp(s_-)``, or with ``log mean exp(s_-) + 1``."""
-        log_mean = torch.logsumexp(summaries, 0) - counts.sum().log()
-        return (log_mean + 1.0 if self.log_form else guarded_exp(log_mean)) - positive_logits.mean()
+        return self._push(summaries, counts) - positive_logits.mean()
+
+    def over_targets(self, positives: TargetSums, summaries: Tensor, counts: Tensor) -> Tensor:
+        """Return ``-sum T s / sum T + mean exp(s_-)``, or with ``log mean exp(s_-) + 1``."""
+        logits, weights = positives(LogitSum(), None)
+        return self._push(summaries, counts) - logits.sum() / weights.sum()
 
     def balancing_bias(self, positive_logits: Tensor, log_mean_exp: Tensor, log_mean_exp_twice: Tensor) -> Tensor:
         """Return ``log E_-[exp(s)]``, the exact minimiser."""
         return log_mean_exp
+
+    def _push(self, summaries: Tensor, counts: Tensor) -> Tensor:
+        log_mean = torch.logsumexp(summaries, 0) - counts.sum().log()
+        return log_mean + 1.0 if self.log_form else guarded_exp(log_mean)

@@ -2,9 +2,10 @@
 
     log-sum-exp   L_i = log sum_j A_ij exp(power s_ij)        InfoNCE, NWJ (power 1), SCL (power 2)
     softplus      L_i = sum_j A_ij log(1 + exp(s_ij))         NCE
+    sum           L_i = sum_j A_ij s_ij                       positives of NWJ, InfoNCE
 
 ``s`` are logits, larger is closer; ``A_ij >= 0`` weighs candidate j for anchor i, 0 makes it inadmissible. Because
-every loss is a function of these sums and of the positive logits alone, one all-pairs reduction serves them all.
+every loss is a function of such sums over negatives and over positives, one all-pairs reduction serves them all.
 """
 
 from dataclasses import dataclass
@@ -37,7 +38,9 @@ class LogSumExp:
 
 @dataclass(frozen=True)
 class SoftplusSum:
-    """``sum_j A_ij log(1 + exp(s_ij))``; zero where no candidate is admissible."""
+    """``sum_j A_ij log(1 + exp(s_ij))``, of -s_ij if ``negated``; zero where no candidate is admissible."""
+
+    negated: bool = False
 
     def __call__(
         self,
@@ -45,11 +48,27 @@ class SoftplusSum:
         weights: Float[Tensor, "batch negatives"] | None = None,
     ) -> Float[Tensor, " batch"]:
         """Reduce each row; stable for logits of either sign and any size."""
-        costs = softplus(logits)
-        return costs.sum(1) if weights is None else torch.where(weights > 0, weights * costs, 0.0).sum(1)
+        return _weighted(softplus(-logits if self.negated else logits), weights)
 
 
-Reduction = LogSumExp | SoftplusSum
+@dataclass(frozen=True)
+class LogitSum:
+    """``sum_j A_ij s_ij``; zero where no candidate is admissible."""
+
+    def __call__(
+        self,
+        logits: Float[Tensor, "batch negatives"],
+        weights: Float[Tensor, "batch negatives"] | None = None,
+    ) -> Float[Tensor, " batch"]:
+        """Reduce each row."""
+        return _weighted(logits, weights)
+
+
+Reduction = LogSumExp | SoftplusSum | LogitSum
+
+
+def _weighted(costs: Tensor, weights: Tensor | None) -> Tensor:
+    return costs.sum(1) if weights is None else torch.where(weights > 0, weights * costs, 0.0).sum(1)
 
 
 def softplus(value: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from contrica.losses.loss import Loss
+from contrica.losses.loss import Loss, TargetSums
 from contrica.losses.reduction import EXPONENT_LIMIT, LogSumExp, guarded_exp
 
 
@@ -45,6 +45,18 @@ class SCL(Loss):
             return log_mean_negative - 2.0 * log_mean_positive
         positive = guarded_exp(positive_logits, limit=EXPONENT_LIMIT / 2).mean()
         return guarded_exp(log_mean_negative) - 2.0 * positive
+
+    def over_targets(self, positives: TargetSums, summaries: Tensor, counts: Tensor) -> Tensor:
+        """Return ``-2 sum T exp(s) / sum T + mean exp(2 s_-)``, or the log form of the two means.
+
+        ``exp`` is continued on the means, not pair by pair.
+        """
+        sums, weights = positives(LogSumExp(), None)
+        log_mean_positive = torch.logsumexp(sums, 0) - weights.sum().log()
+        log_mean_negative = torch.logsumexp(summaries, 0) - counts.sum().log()
+        if self.log_form:
+            return log_mean_negative - 2.0 * log_mean_positive
+        return guarded_exp(log_mean_negative) - 2.0 * guarded_exp(log_mean_positive, limit=EXPONENT_LIMIT / 2)
 
     def balancing_bias(self, positive_logits: Tensor, log_mean_exp: Tensor, log_mean_exp_twice: Tensor) -> Tensor:
         """Return ``log(E_-[exp(2s)] / E_+[exp(s)])``, the exact minimiser."""

@@ -140,7 +140,7 @@ KNOWN: dict[type, tuple[Callable[..., object], tuple[Setting, ...]]] = {
         ),
     ),
     BlockSum: (BlockSum, (Setting("parts", list[Part]), Setting("sizes", list[int]))),
-    InfoNCE: (InfoNCE, (Setting("direction", str),)),
+    InfoNCE: (InfoNCE, (Setting("direction", str), Setting("several", str))),
     NCE: (NCE, ()),
     SCL: (SCL, (Setting("log_form", bool),)),
     NWJ: (NWJ, (Setting("log_form", bool),)),
@@ -159,7 +159,7 @@ def describe(part: object) -> Json:
     Examples
     --------
     >>> describe(InfoNCE())
-    {'class': 'InfoNCE', 'direction': 'rows'}
+    {'class': 'InfoNCE', 'direction': 'rows', 'several': 'alone'}
     >>> describe(torch.nn.Identity())
     {'class': 'own', 'name': 'Identity'}
     """
