@@ -6,10 +6,12 @@ critic, trains them (`contrica.training`) with an eye on held-out rows, and enco
 """
 
 import dataclasses
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Self
 
+import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -20,7 +22,7 @@ from torch import nn
 from contrica import _checks
 from contrica.diagnosis import Diagnosis
 from contrica.dissimilarities import SphereDot
-from contrica.errors import DomainError
+from contrica.errors import DomainError, DtypeError, RecordError
 from contrica.estimator.diagnosing import diagnosis_of, warn_of
 from contrica.estimator.fitted import Fitted
 from contrica.estimator.fitting import VALUES, Curve, OnStep, fit_parts
@@ -30,21 +32,28 @@ from contrica.estimator.observations import Array, checked, same_shape
 from contrica.estimator.parts import (
     EncoderFactory,
     critic_of,
-    device_of,
     dissimilarity_of,
     dtype_of,
     encoder_of,
     loss_of,
+    named_device,
 )
+from contrica.estimator.resuming import ensure_of_estimator, ensure_same, mark_of
 from contrica.estimator.row_order import RowOrder
+from contrica.estimator.saved import read, write
 from contrica.estimator.scaling import Scaling, sampled, start_of
 from contrica.estimator.sources import Pairing, PairKind, PairRules, Rows, kind_of
 from contrica.estimator.streams import RandomState, Streams, lent_to_torch
+from contrica.estimator.turning import Turns
 from contrica.losses import Loss
 from contrica.pairs.label_space import Periods
 from contrica.pairs.temporal import Lags
 from contrica.pairs.timeline import Separation
-from contrica.training import StepRecord, TrainingOptions
+from contrica.saving import Checkpoints
+from contrica.training import StepRecord, TrainingOptions, TrainingState
+
+RATES = {"soap": 1e-2, "adamw": 4e-3}
+"""Peak of the learning rate by optimizer."""
 
 AS_IT_COMES: dict[str, Any] = {"accept_sparse": False, "ensure_all_finite": False, "allow_nd": True}
 """How scikit-learn is asked to read X: numbers of any shape, not searched for NaN, which would read a mapped file."""
@@ -109,15 +118,21 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Updates, unless training ends earlier.
     batch_size : int, default 512
         Pairs per update; the number of rows if that is smaller.
-    learning_rate : float, default 4e-3
-        Peak of the rate.
-    optimizer : "adamw" or "soap", default "adamw"
+    optimizer : "soap" or "adamw", default "soap"
+    learning_rate : float, optional
+        Peak of the rate; 0.01 for "soap" and 0.004 for "adamw" if not given.
+    turn_axes : bool, default True
+        Turn the codes to the axes along which pairs differ, at some steps and where that makes the loss smaller; for
+        the encoder "mlp" with "laplace", "generalised_normal" or "flat".
     validation_fraction : float, default 0.1
         Share of the rows that training does not see: whole groups where there are five or more, blocks of time
         otherwise. Nothing is held out if that would be fewer than 50 rows, or if 0.
     patience : int or None, default 10
         The held-out loss is taken after every fortieth of the steps; so many values in a row without a better one end
         the training. None never ends it. The best parameters are kept either way.
+    checkpoint : path or Checkpoints, optional
+        A folder of this fit alone, into which its state is written every minute, or as `Checkpoints` says. A fit with
+        the same data and settings goes on from there, to the same codes bit by bit.
     device : str or torch.device, default "auto"
         "auto" is a CUDA device where there is one.
     verbose : bool, default False
@@ -197,10 +212,12 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         apart: Separation = 0,
         steps: int = 2000,
         batch_size: int = 512,
-        learning_rate: float = 4e-3,
-        optimizer: Literal["adamw", "soap"] = "adamw",
+        optimizer: Literal["soap", "adamw"] = "soap",
+        learning_rate: float | None = None,
+        turn_axes: bool = True,
         validation_fraction: float = 0.1,
         patience: int | None = 10,
+        checkpoint: str | os.PathLike[str] | Checkpoints | None = None,
         device: str | torch.device = "auto",
         verbose: bool = False,
         on_step: OnStep | None = None,
@@ -225,10 +242,12 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.apart = apart
         self.steps = steps
         self.batch_size = batch_size
-        self.learning_rate = learning_rate
         self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.turn_axes = turn_axes
         self.validation_fraction = validation_fraction
         self.patience = patience
+        self.checkpoint = checkpoint
         self.device = device
         self.verbose = verbose
         self.on_step = on_step
@@ -275,11 +294,17 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """
         observations = self._read(X, reset=True)
         num_codes = _checks.count(self.n_components, "n_components")
-        streams = Streams.of(self.random_state)
-        device, loss = device_of(self.device), loss_of(self.loss)
+        checkpoints, latest = self._checkpoints()
+        streams = Streams.of(self.random_state) if latest is None else Streams(latest.notes["seed"])
+        device, loss = named_device(self.device), loss_of(self.loss)
         options = TrainingOptions(
-            steps=self.steps, batch_size=self.batch_size, learning_rate=self.learning_rate, optimizer=self.optimizer
+            steps=self.steps,
+            batch_size=self.batch_size,
+            optimizer=self.optimizer,
+            learning_rate=RATES.get(self.optimizer, 1.0) if self.learning_rate is None else self.learning_rate,
         )
+        if not isinstance(self.turn_axes, bool):
+            raise DtypeError(f"turn_axes must be True or False, got {self.turn_axes!r}; pass one of them")
         if self.patience is not None:
             _checks.count(self.patience, "patience")
         if not 0.0 <= _checks.finite(self.validation_fraction, "validation_fraction") < 1.0:
@@ -288,6 +313,11 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             )
         kind = kind_of(self.pairs, X_pos is not None, y is not None)
         rows = self._rows(kind, observations, y, X_pos, groups, times)
+        notes: dict[str, Any] = {"seed": streams.seed}
+        if checkpoints is not None:
+            notes["mark"] = mark_of(self.get_params(deep=False), rows)
+            if latest is not None:
+                ensure_same(checkpoints, latest, notes["mark"])
         rules = self._rules(kind, rows.labels)
         dissimilarity = dissimilarity_of(self.dissimilarity, num_codes, flat=rules.flat)
         sample = sampled(observations, streams.named("start"))
@@ -323,10 +353,15 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 patience=self.patience,
                 generator=streams.named("pairs"),
                 on_step=self._see,
+                turns=Turns.of(self.steps, streams) if self.turn_axes else None,
+                checkpoints=checkpoints,
+                resume_from=latest,
+                notes=notes,
             )
         fitted = Fitted(encoder, critic, loss, pairing, observations.shape[1:], streams.seed)
         diagnosis = diagnosis_of(fitted, split, batch_size=size, generator=streams.named("diagnosis"))
-        self._keep(fitted, observations, curve, diagnosis)
+        self._keep(fitted, curve, diagnosis)
+        self.codes_ = fitted.codes(observations, num_codes)
         if curve.interruption is not None:
             raise curve.interruption
         warn_of(diagnosis, split.source, labelled=kind == "labels")
@@ -346,7 +381,7 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             If rows have another shape than in fit, or are not finite.
         """
         check_is_fitted(self)
-        return self._fitted.codes(self._read(X, reset=False), self.codes_.shape[1])
+        return self._fitted.codes(self._read(X, reset=False), self._n_features_out)
 
     def score(
         self,
@@ -380,9 +415,72 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         observations = self._read(X, reset=False)
         return self._fitted.information(self._rows(self.pair_kind_, observations, y, X_pos, groups, times))
 
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write the fitted estimator as a folder of safetensors and JSON, in place of one that was there.
+
+        Kept are encoder, critic, loss, units, settings and curves; not the codes of fit, and not its diagnosis. Of an
+        encoder of your own the parameters and buffers are kept.
+
+        Parameters
+        ----------
+        folder : path
+            New, empty, or of a saved model.
+
+        Raises
+        ------
+        NotFittedError
+            If fit has not been called.
+        OutputError
+            If the folder cannot be written or holds something else; what was saved there before is intact.
+        DtypeError, DomainError
+            If a module of your own has state that is no tensor.
+        """
+        check_is_fitted(self)
+        names = getattr(self, "feature_names_in_", None)
+        settings = {name: value for name, value in self.get_params(deep=False).items() if name not in ("checkpoint",)}
+        curve = Curve(self.loss_curve_, self.validation_curve_, self.best_iter_)
+        write(folder, self._fitted, curve, settings, None if names is None else [str(name) for name in names])
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | os.PathLike[str],
+        *,
+        own: Mapping[str, object] | None = None,
+        device: str | torch.device = "auto",
+    ) -> Self:
+        """Open what `save` has written: transform and score give what they gave.
+
+        Parameters
+        ----------
+        folder : path
+        own : mapping of str to object, optional
+            Parts of your own, built as they were: "encoder", "critic.dissimilarity", see `load_model`.
+        device : str or torch.device, default "auto"
+
+        Raises
+        ------
+        RecordError
+            If the folder holds no estimator, is damaged or newer, or a part of your own is missing.
+        DomainError
+            If there is no such device.
+        """
+        fitted, curve, settings, names = read(folder, own=own or {}, device=named_device(device))
+        known = cls().get_params(deep=False)
+        if not settings.keys() <= known.keys():
+            raise RecordError(f"{folder} has settings that this version does not know; update contrica")
+        parts = {"loss": fitted.loss, "dissimilarity": fitted.critic.dissimilarity, "encoder": fitted.encoder}
+        rest = {name: value for name, value in parts.items() if name not in settings}
+        model = cls(**{**settings, **rest, "device": device})
+        model.n_features_in_ = fitted.shape[0] if fitted.shape else 0
+        if names is not None:
+            model.feature_names_in_ = np.array(names, dtype=object)
+        model._keep(fitted, curve, None)
+        return model
+
     @property
     def _n_features_out(self) -> int:
-        return int(self.codes_.shape[1])
+        return int(self.n_components)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -427,16 +525,24 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             flat=labels is not None and labels.continuous is not None,
         )
 
+    def _checkpoints(self) -> tuple[Checkpoints | None, TrainingState | None]:
+        if self.checkpoint is None:
+            return None, None
+        there = self.checkpoint if isinstance(self.checkpoint, Checkpoints) else Checkpoints(self.checkpoint)
+        latest = there.latest()
+        if latest is not None:
+            ensure_of_estimator(there, latest)
+        return there, latest
+
     def _see(self, record: StepRecord) -> None:
         if self.on_step is not None:
             self.on_step(record)
         if self.verbose and record.step % max(1, self.steps // VALUES) == 0:
             sys.stderr.write(f"step {record.step} of {self.steps}: loss {record.loss:.4f} nats\n")
 
-    def _keep(self, fitted: Fitted, observations: Array, curve: Curve, diagnosis: Diagnosis | None) -> None:
+    def _keep(self, fitted: Fitted, curve: Curve, diagnosis: Diagnosis | None) -> None:
         self._fitted, self.diagnosis_ = fitted, diagnosis
         self.encoder_, self.critic_, self.scaling_ = fitted.encoder, fitted.critic, fitted.pairing.scaling
         self.pair_kind_, self.bandwidth_ = fitted.pairing.rules.kind, fitted.pairing.rules.bandwidth
         self.n_iter_, self.best_iter_ = len(curve.losses), curve.best_step
         self.loss_curve_, self.validation_curve_ = curve.losses, curve.held_out
-        self.codes_ = fitted.codes(observations, self.n_components)

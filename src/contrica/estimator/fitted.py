@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from contrica.contrast import pair_loss
 from contrica.critics import Critic
+from contrica.estimator.looking import device_of, mean_loss
 from contrica.estimator.observations import Array, blocks, refuse_nonfinite
 from contrica.estimator.sources import Pairing, Rows
 from contrica.estimator.streams import Streams
@@ -49,7 +49,7 @@ class Fitted:
     @property
     def device(self) -> torch.device:
         """Where the encoder lies."""
-        return next((parameter.device for parameter in self.encoder.parameters()), torch.device("cpu"))
+        return device_of(self.encoder)
 
     @torch.no_grad()
     def codes(self, observations: Array, num_codes: int) -> Array:
@@ -72,7 +72,6 @@ class Fitted:
             codes[block] = encoder(scaled.to(self.device, dtype)).cpu().numpy()
         return codes
 
-    @torch.no_grad()
     def information(self, rows: Rows) -> float:
         """Return a lower bound, in nats, on what the members of a pair of ``rows`` share, as the critic finds it.
 
@@ -83,6 +82,5 @@ class Fitted:
         source = self.pairing.source(rows, rows.order)
         size = min(SCORED_CANDIDATES, source.num_rows)
         generator = Streams(self.seed).named("score")
-        batches = (source.draw(size, generator=generator).to(self.device) for _ in range(SCORED_BATCHES))
-        costs = [float(pair_loss(self.encoder, self.critic, InfoNCE(), batch)) for batch in batches]
-        return math.log(size) - sum(costs) / len(costs)
+        batches = [source.draw(size, generator=generator).to(self.device) for _ in range(SCORED_BATCHES)]
+        return math.log(size) - mean_loss(self.encoder, self.critic, InfoNCE(), batches)

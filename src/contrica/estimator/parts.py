@@ -151,7 +151,7 @@ def _built(
     )
 
 
-def device_of(device: str | torch.device) -> torch.device:
+def named_device(device: str | torch.device) -> torch.device:
     """Return the device of that name; "auto" is a CUDA device where there is one, and the CPU otherwise."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
