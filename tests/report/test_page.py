@@ -6,6 +6,7 @@ import pytest
 
 from contrica.errors import RecordError
 from contrica.report import page
+from contrica.report.page import MOST_UNFOLDED
 from contrica.report.scatter_figure import MOST_FACTORS
 from synthetic_records import record, run_of
 
@@ -179,3 +180,12 @@ def test_a_damaged_record_is_refused():
     del made.scores["r2"]
     with pytest.raises(RecordError, match="damaged"):
         page(run_of(made))
+
+
+def test_a_page_of_many_experiments_folds_the_table_and_leaves_out_their_sections():
+    many = page(run_of(*(record(f"number {count}", dim=2) for count in range(MOST_UNFOLDED + 1))))
+    assert parsed(many).open == []
+    assert f"{MOST_UNFOLDED + 1} rows" in many
+    assert "record.json beside it holds all" in many
+    assert "True and recovered factors" not in many
+    assert f"number {MOST_UNFOLDED}" in many

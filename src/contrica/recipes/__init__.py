@@ -1,19 +1,25 @@
 """Recipes, one module each; this is the list of them, and the lookup by name."""
 
 from contrica.errors import UnknownNameError
+from contrica.recipes.anisotropic import ANISOTROPIC
 from contrica.recipes.cache import RecordCache, default_cache_folder
 from contrica.recipes.first_look import FIRST_LOOK
+from contrica.recipes.four_losses import FOUR_LOSSES
+from contrica.recipes.limits import LIMITS
 from contrica.recipes.neighbourhoods import NEIGHBOURHOODS
 from contrica.recipes.photo import PHOTO
 from contrica.recipes.published_mlp import PUBLISHED_MLP
 from contrica.recipes.recipe import Recipe
 from contrica.recipes.running import default_jobs, run_all
 
-RECIPES = (FIRST_LOOK, PHOTO, NEIGHBOURHOODS, PUBLISHED_MLP)
+RECIPES = (FIRST_LOOK, PHOTO, NEIGHBOURHOODS, PUBLISHED_MLP, FOUR_LOSSES, ANISOTROPIC, LIMITS)
 """All recipes, the one to start with first."""
 
 __all__ = [
+    "ANISOTROPIC",
     "FIRST_LOOK",
+    "FOUR_LOSSES",
+    "LIMITS",
     "NEIGHBOURHOODS",
     "PHOTO",
     "PUBLISHED_MLP",

@@ -12,20 +12,23 @@ from contrica.report.verdict import verdict
 HEADINGS = ("experiment", "linear R²", "MCC", "smallest matched", "leakage", "gap, nats", "calibration", "seconds")
 
 
-def comparison(outcomes: Sequence[Outcome], *, seeds: int = 1) -> str:
-    """Return the section on one outcome per experiment, see `over_seeds`."""
+def comparison(outcomes: Sequence[Outcome], *, seeds: int = 1, folded: bool = False) -> str:
+    """Return the section on one outcome per experiment, see `over_seeds`; folded, it is the table alone."""
     head = element("thead", element("tr", *(element("th", words(title), scope="col") for title in HEADINGS)))
     body = element("tbody", *map(_row, outcomes), *(_floor(outcomes, name) for name in floor_order(outcomes)))
     ends = "95 % intervals" if seeds == 1 else f"the least and the greatest of {seeds} seeds"
     caption = f"Held-out scores with {ends}. Leakage and the gap to the optimum are best at 0, the rest at 1."
+    note = element("p", words(caption), class_="note")
+    table = element("div", element("table", head, body), class_="wide", tabindex="0", role="region", aria_label=caption)
+    title = element("h2", words("All experiments"))
+    if folded:
+        return title + element("details", element("summary", words(f"{len(outcomes)} rows")), note, table)
     drawn = [element("figure", one_score(outcomes, metric), _caption(metric)) for metric in ("r2", "mcc_pearson")]
     return "".join(
         [
-            element("h2", words("All experiments")),
-            element("p", words(caption), class_="note"),
-            element(
-                "div", element("table", head, body), class_="wide", tabindex="0", role="region", aria_label=caption
-            ),
+            title,
+            note,
+            table,
             legend(outcomes, ends),
             element("div", *drawn, class_="pair"),
         ]

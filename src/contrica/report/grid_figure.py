@@ -7,7 +7,9 @@ from contrica.report.over_seeds import spread
 from contrica.report.svg import element, figure, words
 
 CELL_WIDTH, CELL_HEIGHT = 58.0, 20.0
-LABEL_WIDTH, HEAD_HEIGHT, TITLE_HEIGHT = 170.0, 18.0, 22.0
+LABEL_WIDTH, HEAD_HEIGHT, TITLE_HEIGHT = 190.0, 32.0, 22.0
+
+HEAD_LINE = 13.0
 
 STEPS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
 """Where the shade changes: of scores, what separates good from very good is far finer than what separates bad."""
@@ -24,9 +26,9 @@ def grid_figure(chart: Grid, numbers: Numbers) -> str:
     parts = [element("text", words(label), class_="label", x=0.0, y=14.0)]
     for column, head in enumerate(chart.columns):
         x = LABEL_WIDTH + CELL_WIDTH * (column + 0.5)
-        parts.append(
-            element("text", words(head), class_="tick", x=x, y=TITLE_HEIGHT + HEAD_HEIGHT - 6, text_anchor="middle")
-        )
+        for line, part in enumerate(reversed(head.split())):
+            y = TITLE_HEIGHT + HEAD_HEIGHT - 6 - HEAD_LINE * line
+            parts.append(element("text", words(part), class_="tick", x=x, y=y, text_anchor="middle"))
     for number, (name, row) in enumerate(zip(chart.rows, values, strict=True)):
         y = TITLE_HEIGHT + HEAD_HEIGHT + CELL_HEIGHT * number
         parts.append(

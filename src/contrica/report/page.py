@@ -46,8 +46,9 @@ def page(run: RunRecord) -> str:
     if len(every) == 1:
         body.append(details(every[0]))
     elif every:
-        body += [comparison(outcomes, seeds=len(run.seeds)), element("h2", words("Each experiment"))]
-        body += map(_folded, every) if len(every) <= MOST_UNFOLDED else [_too_many(len(every))]
+        many = len(every) > MOST_UNFOLDED
+        body += [comparison(outcomes, seeds=len(run.seeds), folded=many), element("h2", words("Each experiment"))]
+        body += [_too_many(len(every))] if many else map(_folded, every)
     body += [element("h2", words("What the numbers mean")), described(MEANINGS), _repeat(run, every)]
     head = element(
         "head",

@@ -107,8 +107,9 @@ def published_section(published: Sequence[PublishedValue], numbers: Numbers) -> 
         f"Published: {sources}. Papers fit and score the same rows, which flatters; both are shown. Of several seeds"
         " the middle one, with the least and the greatest in brackets."
     )
-    table = element("div", element("table", head, body), class_="wide", tabindex="0", role="region", aria_label=note)
-    return element("h2", words("Beside published values")) + element("p", words(note), class_="note") + table
+    table = element("table", head, body, class_="beside")
+    region = element("div", table, class_="wide", tabindex="0", role="region", aria_label=note)
+    return element("h2", words("Beside published values")) + element("p", words(note), class_="note") + region
 
 
 def _row(value: PublishedValue, numbers: Mapping[str, Sequence[float]]) -> tuple[str, ...]:

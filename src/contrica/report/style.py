@@ -85,6 +85,7 @@ thead th { vertical-align: bottom; font-weight: 600; color: var(--muted); }
 tbody th { font-weight: 600; min-width: 9.5rem; }
 tr.floor-row th, tr.floor-row td { color: var(--muted); font-weight: 400; }
 td small { display: block; color: var(--muted); white-space: nowrap; }
+.beside td { white-space: nowrap; }
 tbody th .state { display: block; font-size: .85em; font-weight: 400; }
 details { border-top: 1px solid var(--line); }
 details:last-of-type { border-bottom: 1px solid var(--line); }
