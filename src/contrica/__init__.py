@@ -65,6 +65,7 @@ from contrica.pairs import (
     EitherPairs,
     GivenPairs,
     LabelledPairs,
+    MixedPairs,
     NeighbourhoodPairs,
     PairBatch,
     PairSource,
@@ -83,7 +84,7 @@ from contrica.identifiability import Guarantee, Indeterminacy, guarantee
 from contrica.optima import best_loss
 from contrica.evaluation import Scores, linear_r2, mcc, score
 from contrica.second_stage import estimate_num_latents, resolve_axes
-from contrica.diagnosis import Diagnosis, diagnose
+from contrica.diagnosis import Diagnosis, NullTest, diagnose, null_test
 from contrica.saving import Checkpoints, load_model, save_model
 from contrica.experiment import Experiment, run
 from contrica.record import Record
@@ -142,6 +143,7 @@ __all__ = [
     "MLPStructuralMarginal",
     "Mahalanobis",
     "MissingExtraError",
+    "MixedPairs",
     "NeighbourhoodPairs",
     "NoDensityError",
     "NonFiniteError",
@@ -150,6 +152,7 @@ __all__ = [
     "NormalConditional",
     "NormalMarginal",
     "NotIdentifiableError",
+    "NullTest",
     "OutputError",
     "PairBatch",
     "PairPlan",
@@ -193,6 +196,7 @@ __all__ = [
     "linear_r2",
     "load_model",
     "mcc",
+    "null_test",
     "pair_loss",
     "resolve_axes",
     "run",

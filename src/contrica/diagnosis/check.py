@@ -54,7 +54,8 @@ class Quantity:
         if self.value is None:
             return f"{self.name}: not measurable from these rows"
         error = "" if self.standard_error is None else f" +- {self.standard_error:.2g}"
-        return f"{self.name}: {self.value:.3g}{error}"
+        shown = f"{self.value:.0f}" if self.value.is_integer() else f"{self.value:.3g}"
+        return f"{self.name}: {shown}{error}"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What held-out pairs say about a fitted model, without any ground truth: five checks, and what each code holds."""
+"""What held-out pairs say about a fitted model, without any ground truth: checks, and what each code holds."""
 
 import math
 from collections.abc import Callable
@@ -11,13 +11,16 @@ from contrica import _checks
 from contrica.contrast import NegativeSource
 from contrica.critics import Critic
 from contrica.diagnosis.check import Check, Verdict
+from contrica.diagnosis.connectivity import check_connectivity
 from contrica.diagnosis.dimensions import check_dimensions
 from contrica.diagnosis.factors import Factor, factors_of
 from contrica.diagnosis.held_out import hold_out
 from contrica.diagnosis.normalisation import check_normalisation
 from contrica.diagnosis.pair_noise import check_pair_noise
 from contrica.diagnosis.reliability import check_reliability
+from contrica.diagnosis.rotation import check_rotation
 from contrica.diagnosis.saturation import check_saturation
+from contrica.diagnosis.swap import check_swap
 from contrica.losses import Loss
 from contrica.pairs.batch import PairBatch
 
@@ -98,6 +101,7 @@ def diagnose(
     *,
     batch_size: int | None = None,
     negatives: NegativeSource = "positives",
+    thorough: bool = False,
 ) -> Diagnosis:
     """Check a fitted model on pairs that it was not trained on.
 
@@ -115,12 +119,16 @@ def diagnose(
     negatives : {"positives", "anchors", "anchors_including_self"}
         Where negatives came from in training. The anchor itself is left out here even if it was among them, so that
         what it did to the scale is found.
+    thorough : bool
+        Also turn codes against each other, exchange the members of pairs, and look whether codes hang together: some
+        ten times the work where there are many codes.
 
     Returns
     -------
     Diagnosis
-        Normalisation, reliability, pair noise, saturation and dimensions. A check that asks for a look is wrong about
-        a right model with a chance of one in a hundred at most; "cannot tell" asks for more pairs.
+        Normalisation, reliability, pair noise, saturation and dimensions; if thorough, axes, order and connectivity. A
+        check that asks for a look is wrong about a right model with a chance of one in a hundred at most; "cannot
+        tell" asks for more pairs.
 
     Raises
     ------
@@ -153,5 +161,6 @@ def diagnose(
         check_pair_noise(held_out, factors),
         check_saturation(held_out, size, sum(factor.information for factor in factors)),
         check_dimensions(held_out),
+        *((check_rotation(held_out), check_swap(held_out), check_connectivity(held_out)) if thorough else ()),
     )
     return Diagnosis(checks, factors, size, held_out.num_pairs)

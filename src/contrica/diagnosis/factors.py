@@ -101,5 +101,7 @@ def parts_of(dissimilarity: DissimilarityFunction, left: Tensor, right: Tensor) 
     if scales is None:
         return dissimilarity(left, right).double()[..., None]
     exponents, widths = torch.tensor(np.array(scales).T, dtype=torch.float64)
-    parts: Tensor = ((left - right).double().abs() / widths).pow(exponents)
-    return parts
+    steps: Tensor = (left - right).double().abs() / widths
+    if bool((exponents == 1.0).all()):
+        return steps
+    return steps.square() if bool((exponents == 2.0).all()) else steps.pow(exponents)

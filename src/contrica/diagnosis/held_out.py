@@ -7,7 +7,7 @@ pairs of n rows cost n times the size of a block.
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -93,6 +93,17 @@ class HeldOut:
         """How many codes there are."""
         return self.anchors.codes.shape[1]
 
+    def rows(self, index: Tensor) -> "HeldOut":
+        """Return the chosen pairs by themselves, for others that are of the same pairs."""
+        anchors, positives, others = (side.rows(index) for side in (self.anchors, self.positives, self.others))
+        units = self.units[index].unique(return_inverse=True)[1]
+        blocks = tuple(_blocks(self.dissimilarity, anchors, positives, others, units, self.shares_rows, BLOCK_ROWS))
+        return replace(self, anchors=anchors, positives=positives, others=others, units=units, blocks=blocks)
+
+    def block(self, rows: Tensor) -> Block:
+        """Return the chosen rows as a block, for others that are of the same pairs."""
+        return _block(self.dissimilarity, self.anchors, self.positives, self.others, self.units, rows, None)
+
 
 @torch.no_grad()
 def hold_out(
@@ -177,18 +188,29 @@ def _blocks(
     block_rows: int,
 ) -> list[Block]:
     count = max(1, round(len(units) / block_rows))
-    blocks = []
-    for first in range(count):
-        rows = torch.arange(first, len(units), count)  # rows of one group, which follow each other, are dealt out
-        columns = rows if shares_rows else torch.arange(len(others.codes))
-        left, right = anchors.rows(rows), others.rows(columns)
-        own = positives.rows(rows)
-        positive_logits = -(dissimilarity(left.codes, own.codes) + left.offsets + own.offsets).double()
-        apart = dissimilarity(left.codes[:, None], right.codes[None])
-        other_logits = -(apart + left.offsets[:, None] + right.offsets[None]).double()
-        if shares_rows:
-            other_logits.masked_fill_(units[rows][:, None] == units[rows], -torch.inf)
-        if not bool(torch.isfinite(positive_logits).all()) or bool(torch.isnan(other_logits).any()):
-            raise NonFiniteError("logits must be finite, got NaN or infinity; train again at a smaller rate")
-        blocks.append(Block(rows, columns, positive_logits, other_logits))
-    return blocks
+    columns = None if shares_rows else torch.arange(len(others.codes))
+    dealt = (torch.arange(first, len(units), count) for first in range(count))  # rows of a group may follow each other
+    return [_block(dissimilarity, anchors, positives, others, units, rows, columns) for rows in dealt]
+
+
+@torch.no_grad()
+def _block(
+    dissimilarity: DissimilarityFunction,
+    anchors: Side,
+    positives: Side,
+    others: Side,
+    units: Tensor,
+    rows: Tensor,
+    columns: Tensor | None,
+) -> Block:
+    """Return a block of these rows; its columns are the same pairs where none are given."""
+    left, own = anchors.rows(rows), positives.rows(rows)
+    right = others.rows(rows if columns is None else columns)
+    positive_logits = -(dissimilarity(left.codes, own.codes) + left.offsets + own.offsets).double()
+    apart = dissimilarity(left.codes[:, None], right.codes[None])
+    other_logits = -(apart + left.offsets[:, None] + right.offsets[None]).double()
+    if columns is None:
+        other_logits.masked_fill_(units[rows][:, None] == units[rows], -torch.inf)
+    if not bool(torch.isfinite(positive_logits).all()) or bool(torch.isnan(other_logits).any()):
+        raise NonFiniteError("logits must be finite, got NaN or infinity; train again at a smaller rate")
+    return Block(rows, rows if columns is None else columns, positive_logits, other_logits)

@@ -54,7 +54,7 @@ def choice(block: Block) -> Posterior:
 
 def yes_or_no(block: Block) -> Posterior:
     """Return the posterior of each pair by itself, positives and others being as many as there are."""
-    counts = block.admissible.sum(1).clamp_min(1).log()
+    counts = block.admissible.sum(1).clamp_min(1).double().log()
     positive = (block.positive_logits - counts).sigmoid()
     return Posterior(positive, (block.other_logits - counts[:, None]).sigmoid(), competing=False)
 
@@ -167,13 +167,13 @@ def collected(held_out: HeldOut, scores: Iterable[BlockScores]) -> Terms:
     gradients = by_unit.sum(0) / num_rows
     if held_out.shares_rows:
         np.add.at(by_unit, units, by_column)
-        squares = _squares(by_unit, np.bincount(units))
+        squares = squares_around(by_unit, np.bincount(units))
     else:
-        squares = _squares(by_unit, np.bincount(units)) + _squares(by_column, np.ones(len(by_column)))
+        squares = squares_around(by_unit, np.bincount(units)) + squares_around(by_column, np.ones(len(by_column)))
     return Terms(gradients, np.sqrt(squares) / num_rows, np.maximum(information, 0.0) / num_rows)
 
 
-def _squares(influences: Table, weights: npt.NDArray[Any]) -> Table:
+def squares_around(influences: Table, weights: npt.NDArray[Any]) -> Table:
     """Return the sum of squares around what each unit would have by its weight alone."""
     shares = (weights / weights.sum()).reshape(-1, *([1] * (influences.ndim - 1)))
     centred = influences - shares * influences.sum(0)

@@ -33,9 +33,9 @@ def pulls(held_out: HeldOut, batch_size: int | None = None) -> torch.Tensor:
     """Return the pull on each row's positive among ``batch_size`` candidates, or among those of its block."""
     parts = []
     for block in held_out.blocks:
-        counts = block.admissible.sum(1).clamp_min(1)
+        counts = block.admissible.sum(1).clamp_min(1).double()
         log_mean = torch.logsumexp(block.other_logits, 1) - counts.log() - block.positive_logits
-        others = counts.double() if batch_size is None else torch.full_like(log_mean, batch_size - 1.0)
+        others = counts if batch_size is None else torch.full_like(log_mean, batch_size - 1.0)
         parts.append((log_mean + others.log()).sigmoid())
     return torch.cat(parts)
 
@@ -101,7 +101,7 @@ def _bound(held_out: HeldOut) -> tuple[float, float]:
     """Return ``log m`` minus the InfoNCE loss among the m candidates of a block, a lower bound, and its error."""
     values = []
     for block in held_out.blocks:
-        counts = block.admissible.sum(1)
+        counts = block.admissible.sum(1).double()
         everything = torch.cat((block.positive_logits[:, None], block.other_logits), 1)
         values.append(block.positive_logits - torch.logsumexp(everything, 1) + (counts + 1.0).log())
     return _mean(held_out, torch.cat(values))

@@ -7,6 +7,7 @@ from contrica.pairs.changed import ChangedPairs, Dropout
 from contrica.pairs.drawn import Histogram, PairReport, RowPairs, describe_pairs
 from contrica.pairs.given import GivenPairs
 from contrica.pairs.labelled import LabelledPairs
+from contrica.pairs.mixed import MixedPairs
 from contrica.pairs.neighbourhood import NeighbourhoodPairs
 from contrica.pairs.partition import Partition
 from contrica.pairs.several import EitherPairs, stack_recordings
@@ -23,6 +24,7 @@ __all__ = [
     "GivenPairs",
     "Histogram",
     "LabelledPairs",
+    "MixedPairs",
     "NeighbourhoodPairs",
     "PairBatch",
     "PairReport",

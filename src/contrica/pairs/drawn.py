@@ -26,7 +26,7 @@ class RowPairs(Protocol):
     """A pair source over the rows of a recording that says which rows it draws.
 
     It may also have ``time_lags(anchor_rows, positive_rows)``, which returns the lag of each pair and whether both
-    rows are of one trial, and ``label_distances(anchor_rows, positive_rows)``, which returns a distance or None.
+    rows are of one trial, and ``label_distances(anchor_rows, positive_rows)``, which returns a distance; or None.
     """
 
     @property
@@ -160,10 +160,8 @@ def describe_pairs(
     size = min(size, source.num_rows)
     drawn = [source.draw_rows(min(size, total - first), generator=generator) for first in range(0, total, size)]
     anchors, positives = (torch.cat([batch[side] for batch in drawn]) for side in (0, 1))
-    lags: Tensor | None = None
-    together: Tensor | None = None
-    if hasattr(source, "time_lags"):
-        lags, together = source.time_lags(anchors, positives)
+    known = source.time_lags(anchors, positives) if hasattr(source, "time_lags") else None
+    lags, together = (None, None) if known is None else known
     distances = source.label_distances(anchors, positives) if hasattr(source, "label_distances") else None
     num_rows = source.num_rows
     return PairReport(

@@ -33,7 +33,8 @@ class LabelledPairs:
     observations : Tensor or array of shape (rows, ...)
         See `Recording` for dtypes and mapped files.
     labels : Tensor or array of shape (rows,) or (rows, label_dim), optional
-        Continuous labels, finite.
+        Continuous labels, finite. Time may be one of them, with its window as bandwidth and trials as classes: pairs
+        are then near in time and in label at once. For one or the other by chance see `MixedPairs`.
     classes : Tensor or array of shape (rows,), integers, optional
         Discrete labels; at least one of the two kinds is needed. Positives never leave the class.
     bandwidth : float or sequence of floats, optional
