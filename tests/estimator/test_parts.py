@@ -4,7 +4,7 @@ from torch import nn
 
 from contrica import MLP, NCE, Conv, InfoNCE, Mahalanobis, PowerSum, SphereDot
 from contrica.errors import DomainError, DtypeError, ShapeError
-from contrica.estimator.parts import critic_of, device_of, dissimilarity_of, dtype_of, encoder_of, loss_of
+from contrica.estimator.parts import critic_of, dissimilarity_of, dtype_of, encoder_of, loss_of, named_device
 
 ROWS = torch.randn(20, 4, generator=torch.Generator().manual_seed(0))
 IMAGES = torch.rand(20, 3, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -136,7 +136,7 @@ def test_a_module_computes_in_the_dtype_of_its_parameters():
 
 
 def test_a_device_is_one_that_torch_knows():
-    assert device_of("cpu") == torch.device("cpu")
-    assert device_of("auto").type in ("cpu", "cuda")
+    assert named_device("cpu") == torch.device("cpu")
+    assert named_device("auto").type in ("cpu", "cuda")
     with pytest.raises(DomainError, match="device must be 'auto' or one that torch knows, got 'gpu9'"):
-        device_of("gpu9")
+        named_device("gpu9")
