@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from contrica.cli import doctor, inspect_file, list_recipes, report, run, show, simulate
+from contrica.cli import doctor, fit, inspect_file, list_recipes, report, run, score, show, simulate, transform
 from contrica.cli.output import print_json
 from contrica.errors import ContricaError
 
@@ -28,6 +28,9 @@ OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "out of memory", 
 VERBS: dict[str, tuple[ModuleType, Callable[..., None]]] = {
     "simulate": (simulate, simulate.simulate),
     "inspect": (inspect_file, inspect_file.inspect_file),
+    "fit": (fit, fit.fit),
+    "transform": (transform, transform.transform),
+    "score": (score, score.score),
     "doctor": (doctor, doctor.doctor),
     "report": (report, report.report),
     "list": (list_recipes, list_recipes.list_recipes),
@@ -57,8 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse("photographs need pillow, and it is not installed; install contrica[images]", words)
     except UsageError as error:
         return _refuse(f"{_sentence(error)} see contrica --help", words)
-    except (typer.Abort, KeyboardInterrupt):
-        return _refuse("interrupted, and no file was left half written", words, code=INTERRUPTED)
+    except (typer.Abort, KeyboardInterrupt) as error:
+        said = str(error) or "interrupted, and no file was left half written"
+        return _refuse(said, words, code=INTERRUPTED)
     except (BrokenPipeError, SystemExit):
         # The reader of a pipe has seen enough, which the parser turns into an exit of its own.
         _drop_output()
@@ -89,7 +93,13 @@ def examples(*lines: str) -> str:
 
 @app.callback(
     invoke_without_command=True,
-    epilog=examples("contrica list", "contrica run first-look", "contrica --version"),
+    epilog=examples(
+        "contrica simulate --out toy.npz",
+        "contrica inspect toy.npz",
+        "contrica fit toy.npz:x --positives toy.npz:positives --components 3 --out model",
+        "contrica list",
+        "contrica --version",
+    ),
 )
 def contrica(
     *,
