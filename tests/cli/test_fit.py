@@ -229,3 +229,91 @@ def test_an_existing_model_is_replaced_only_when_asked(capsys, here):
     code, *_ = run(capsys, "fit", "toy.npz:x", "--out", "m", *STEPS, "--force", "--seed", "5")
     assert code == 0
     assert {path: path.read_bytes() for path in (here / "m").iterdir()} != before
+
+
+# What happens to a fit that is stopped, by the user, by the system, or by a full disk.
+
+
+LONG = ["fit", "toy.npz:x", *PAIRS, "--components", "3", "--batch-size", "64", "--patience", "0", "--seed", "7"]
+
+
+def started(program, here, *words, before=""):
+    command, environment = program
+    line = [command[0], command[1], before + command[2], *words]
+    return subprocess.Popen(line, cwd=here, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(condition, process):
+    for _ in range(600):
+        if condition() or process.poll() is not None:
+            break
+        time.sleep(0.1)
+    assert process.poll() is None, process.communicate()
+    assert condition()
+
+
+def codes_of(capsys, model):
+    assert run(capsys, "transform", model, "toy.npz:x", "--out", f"{model}.npy", "--force")[0] == 0
+    return np.load(f"{model}.npy")
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_fit_with_a_model_that_can_be_used(program, capsys, here):
+    state = ["--checkpoint", "state", "--checkpoint-every", "0.2"]
+    with started(program, here, *LONG, "--steps", "1000000", *state, "--out", "m") as fitting:
+        wait_for(lambda: (here / "state" / "manifest.json").exists(), fitting)
+        fitting.send_signal(signal.SIGINT)
+        said, error = fitting.communicate(timeout=120)
+    assert fitting.returncode == 130, error
+    assert error.startswith("contrica: interrupted after step ")
+    assert "the best model so far is in m; with --force, the same command goes on from here" in error
+    assert error.count("\n") == 1
+    assert "contrica transform m" in said
+    assert np.isfinite(codes_of(capsys, "m")).all()
+
+
+@pytest.mark.slow
+def test_a_fit_that_was_killed_goes_on_to_the_same_codes_bit_by_bit(program, capsys, here):
+    steps = ["--steps", "400"]
+    with started(program, here, *LONG, *steps, "--out", "whole") as fitting:
+        assert fitting.wait(timeout=200) == 0, fitting.stderr.read()
+    state = ["--checkpoint", "state", "--checkpoint-every", "0.05"]
+    with started(program, here, *LONG, *steps, *state, "--out", "broken") as fitting:
+        wait_for(lambda: (here / "state" / "manifest.json").exists(), fitting)
+        fitting.kill()
+    assert not (here / "broken").exists()
+    with started(program, here, *LONG, *steps, *state, "--out", "broken") as fitting:
+        assert fitting.wait(timeout=200) == 0, fitting.stderr.read()
+    np.testing.assert_array_equal(codes_of(capsys, "broken"), codes_of(capsys, "whole"))
+
+
+@pytest.mark.slow
+def test_the_state_of_another_fit_is_refused(capsys, here):
+    words = ["toy.npz:x", *PAIRS, "--checkpoint", "state"]
+    fitted(capsys, *words)
+    assert "state is of others" in refused(capsys, "fit", *words, *STEPS, "--seed", "9", "--out", "other")
+    assert not (here / "other").exists()
+
+
+FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); "
+"""A disk on which no file can be larger than 4 KiB."""
+
+
+@pytest.mark.slow
+def test_a_full_disk_ends_in_a_sentence_and_leaves_what_was_there(program, capsys, here):
+    fitted(capsys, "toy.npz:x", *PAIRS, "--checkpoint", "state")
+    before = {path: path.read_bytes() for folder in ("m", "state") for path in (here / folder).iterdir()}
+    words = ["fit", "toy.npz:x", *PAIRS, *STEPS, "--out", "m", "--force"]
+    for more in (["--seed", "4"], ["--checkpoint", "new"]):
+        with started(program, here, *words, *more, before=FULL) as fitting:
+            said, error = fitting.communicate(timeout=120)
+        assert (fitting.returncode, said) == (2, ""), error
+        assert "must be writable, and it is not (File too large)" in error
+        assert error.count("\n") == 1
+    with started(program, here, "transform", "m", "toy.npz:x", "--out", "c.npy", before=FULL) as writing:
+        said, error = writing.communicate(timeout=120)
+    assert (writing.returncode, said) == (2, ""), error
+    assert "c.npy could not be written (File too large)" in error
+    assert {path: path.read_bytes() for folder in ("m", "state") for path in (here / folder).iterdir()} == before
+    assert not (here / "c.npy").exists()
+    assert not [path for path in here.iterdir() if path.name.startswith(".contrica-")]

@@ -27,6 +27,7 @@ from contrica.cli.recording import (
 from contrica.cli.settings import lags_of, numbers_of, widths_of
 from contrica.errors import ContricaWarning, RecordError
 from contrica.estimator import ContrastiveICA
+from contrica.saving import Checkpoints
 
 EXAMPLES = (
     "contrica fit toy.npz:x --positives toy.npz:positives --groups toy.npz:trial --components 3 --out model",
@@ -73,6 +74,7 @@ def fit(
         Path | None,
         typer.Option(help="Folder for the state of the fit; the same command goes on from it."),
     ] = None,
+    checkpoint_every: Annotated[float, typer.Option(help="Seconds from one such state to the next.")] = 60.0,
     device: Device = "auto",
     seed: Annotated[int, typer.Option(help="Decides every random number.")] = 0,
     overwrite: Annotated[bool, typer.Option("--force", "--overwrite", help="Replace the model in the folder.")] = False,
@@ -106,7 +108,7 @@ def fit(
             learning_rate=learning_rate,
             validation_fraction=validation_fraction,
             patience=patience or None,
-            checkpoint=checkpoint,
+            checkpoint=None if checkpoint is None else Checkpoints(checkpoint, every_seconds=checkpoint_every),
             device=device,
             on_step=on_step,
             random_state=seed,

@@ -192,7 +192,7 @@ class ReaderProcess:
     def _start(self) -> subprocess.Popen[bytes]:
         package = str(Path(contrica.errors.__file__).parent)
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", BOOT, json.dumps([sys.path, package])],
+            [sys.executable, "-I", "-c", BOOT, json.dumps([list(filter(None, sys.path)), package])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
