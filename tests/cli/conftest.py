@@ -8,7 +8,7 @@ import pytest
 
 from contrica import cli
 
-STEPS = ["--steps", "30", "--batch-size", "64"]
+STEPS = ["--steps", "30", "--batch-size", "64", "--patience", "0"]
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,7 @@ def toy(tmp_path_factory):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for ending in ("npz", "csv"):
-                assert cli.main(["simulate", "--rows", "800", "--trials", "10", "--out", f"toy.{ending}"]) == 0
+                assert cli.main(["simulate", "--rows", "2400", "--trials", "30", "--out", f"toy.{ending}"]) == 0
             words = ["fit", "toy.npz:x", "--positives", "toy.npz:positives", "--groups", "toy.npz:trial"]
             assert cli.main([*words, "--components", "3", "--out", "model", *STEPS]) == 0
     finally:

@@ -7,7 +7,7 @@ import pytest
 from contrica import cli
 from contrica.files import read
 
-STEPS = ["--steps", "30", "--batch-size", "64"]
+STEPS = ["--steps", "30", "--batch-size", "64", "--patience", "0"]
 PAIRS = ["--positives", "toy.npz:positives", "--groups", "toy.npz:trial"]
 
 
@@ -35,10 +35,10 @@ def refused(capsys, *words):
 
 def test_a_fit_leaves_a_model_that_transforms_and_scores(capsys, here):
     found = fitted(capsys, "toy.npz:x", *PAIRS, "--components", "3")
-    assert (found["rows"], found["pairs"], found["components"]) == (800, "given", 3)
+    assert (found["rows"], found["pairs"], found["components"]) == (2400, "given", 3)
     assert run(capsys, "transform", "m", "toy.npz:x", "--out", "codes.npy")[0] == 0
     codes = np.load("codes.npy")
-    assert codes.shape == (800, 3)
+    assert codes.shape == (2400, 3)
     assert codes.dtype == np.float32
     code, said, _ = run(capsys, "score", "m", "toy.npz:x", *PAIRS, "--factors", "toy.npz:factors", "--json")
     assert code == 0
@@ -50,11 +50,11 @@ def test_a_fit_leaves_a_model_that_transforms_and_scores(capsys, here):
 def test_people_are_told_what_was_found_and_what_to_run_next(capsys, here):
     code, said, error = run(capsys, "fit", "toy.npz:x", *PAIRS, "-n", "3", *STEPS, "--out", "m")
     assert (code, error) == (0, "")
-    assert said.startswith("m: 3 codes of toy.npz:x, 800 rows, pairs given; 30 steps")
+    assert said.startswith("m: 3 codes of toy.npz:x, 2400 rows, pairs given; 30 steps")
     assert "nats shared by a pair" in said
     assert "contrica transform m toy.npz:x --out codes.npy" in said
     assert run(capsys, "report", "m")[1] == said
-    assert json.loads(run(capsys, "report", "m", "--json")[1])["rows"] == 800
+    assert json.loads(run(capsys, "report", "m", "--json")[1])["rows"] == 2400
 
 
 def test_the_same_seed_gives_the_same_codes_to_the_last_bit(capsys, here):
@@ -83,7 +83,7 @@ def test_codes_are_written_in_every_format_and_the_same(capsys, here):
     codes = {}
     for name in ("c.npy", "c.npz", "c.csv", "c.tsv", "c.parquet", "c.h5"):
         code, said, _ = run(capsys, "transform", "model", "toy.npz:x", "--out", name, "--json")
-        assert (code, json.loads(said)["rows"]) == (0, 800)
+        assert (code, json.loads(said)["rows"]) == (0, 2400)
         codes[name] = read(name).values
     for name, values in codes.items():
         np.testing.assert_array_equal(values.astype(np.float32), codes["c.npy"], err_msg=name)
@@ -101,9 +101,9 @@ def test_one_row_can_be_encoded(capsys, here):
 
 def test_samples_along_the_last_axis_are_turned(capsys, here):
     np.save("turned.npy", read("toy.npz:x").values.T.copy())
-    assert fitted(capsys, "turned.npy", "--transpose")["rows"] == 800
+    assert fitted(capsys, "turned.npy", "--transpose")["rows"] == 2400
     assert run(capsys, "transform", "m", "turned.npy", "--transpose", "--out", "c.npy")[0] == 0
-    assert np.load("c.npy").shape == (800, 2)
+    assert np.load("c.npy").shape == (2400, 2)
 
 
 # What awkward recordings do, as the help says.
@@ -192,19 +192,19 @@ def test_labels_with_one_value_are_refused(capsys, here):
         (["fit", "toy.npz:x", "--out", "m", "--seed", "-1"], "random_state must be"),
         (["fit", "toy.npz:x", "--out", "m", "--device", "cuda:77"], "device must be"),
         (["fit", "toy.npz:x", "--out", "m", "--device", "toaster"], "device must be"),
-        (["fit", "toy.npz:x", "--out", "m", "--max-gap", "-1", "--times", "toy.npz:time"], "max_gap"),
+        (["fit", "toy.npz:x", "--out", "m", "--max-gap", "-1", "--times", "toy.npz:time", *PAIRS[2:]], "max_gap"),
         (["fit", "toy.npz:x", "--out", "m", "--labels", "toy.npz:time", "--bandwidth", "0"], "--bandwidth must be"),
         (["fit", "toy.npz:x", "--out", "m", "--labels", "toy.npz:time", "--label-kinds", "odd"], "label_kinds"),
         (["fit", "toy.npz:x", "--out", "m", "--positives", "toy.npz:trial"], "same columns"),
         (["fit", "toy.npz:trial", "--out", "m", "--times", "toy.npz:trial"], "times must differ"),
-        (["transform", "model", "toy.npz:trial", "--out", "c.npy"], "features"),
+        (["transform", "model", "toy.npz:trial", "--out", "c.npy"], "must have 3 columns, as in the fit"),
         (["transform", "toy.npz", "toy.npz:x", "--out", "c.npy"], "toy.npz"),
         (["transform", "none", "toy.npz:x", "--out", "c.npy"], "none"),
         (["transform", "full", "toy.npz:x", "--out", "c.npy"], "full"),
         (["transform", "model", "toy.npz:x", "--out", "c.doc"], "must end in one of"),
         (["transform", "model", "toy.npz:x", "--out", "toy.npz"], "is there already"),
         (["transform", "model", "toy.npz:x", "--out", "c.npy", "--device", "toaster"], "device must be"),
-        (["score", "model", "toy.npz:x"], "positives"),
+        (["score", "model", "toy.npz:x"], "--positives must be given"),
         (["score", "model", "toy.npz:x", *PAIRS, "--factors", "toy.npz:nothing"], "holds no array"),
         (["report", "full"], "record.json"),
         (["report", "toy.npz"], "toy.npz"),
@@ -261,7 +261,7 @@ def codes_of(capsys, model):
 def test_ctrl_c_ends_a_fit_with_a_model_that_can_be_used(program, capsys, here):
     state = ["--checkpoint", "state", "--checkpoint-every", "0.2"]
     with started(program, here, *LONG, "--steps", "1000000", *state, "--out", "m") as fitting:
-        wait_for(lambda: (here / "state" / "manifest.json").exists(), fitting)
+        wait_for((here / "state" / "manifest.json").exists, fitting)
         fitting.send_signal(signal.SIGINT)
         said, error = fitting.communicate(timeout=120)
     assert fitting.returncode == 130, error
@@ -279,7 +279,7 @@ def test_a_fit_that_was_killed_goes_on_to_the_same_codes_bit_by_bit(program, cap
         assert fitting.wait(timeout=200) == 0, fitting.stderr.read()
     state = ["--checkpoint", "state", "--checkpoint-every", "0.05"]
     with started(program, here, *LONG, *steps, *state, "--out", "broken") as fitting:
-        wait_for(lambda: (here / "state" / "manifest.json").exists(), fitting)
+        wait_for((here / "state" / "manifest.json").exists, fitting)
         fitting.kill()
     assert not (here / "broken").exists()
     with started(program, here, *LONG, *steps, *state, "--out", "broken") as fitting:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from contrica.cli.model_folder import SUMMARY, Device, ensure_free, keep
+from contrica.cli.model_folder import SUMMARY, Device, ensure_device, ensure_free, keep
 from contrica.cli.output import AsJson, print_json, print_parts
 from contrica.cli.progress import steps_progress
 from contrica.cli.recording import (
@@ -89,6 +89,7 @@ def fit(
     trial is enough. A lag as long as the longest trial is refused, and so are labels with one value.
     """
     ensure_free(out, overwrite=overwrite)
+    ensure_device(device)
     kinds = None if label_kinds is None else [word.strip() for word in label_kinds.split(",")]
     rows = recording(
         file, labels=labels, positives=positives, groups=groups, times=times, transpose=transpose, label_kinds=kinds

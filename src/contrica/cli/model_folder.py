@@ -5,11 +5,17 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy.typing as npt
+import torch
 import typer
 
 from contrica._atomic import HIDDEN, reason, replace_files
-from contrica.errors import OutputError, RecordError
+from contrica.errors import DomainError, OutputError, RecordError, ShapeError
 from contrica.estimator import ContrastiveICA
+from contrica.files.limits import brief
+from contrica.saving import read_manifest
+from contrica.saving.folder import is_unwritten
+from contrica.saving.model import KIND as MODEL
 
 ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that contrica fit left.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
@@ -28,11 +34,8 @@ def ensure_free(folder: Path, *, overwrite: bool) -> None:
         if folder.exists() or folder.is_symlink():
             if not folder.is_dir():
                 raise OutputError(f"{folder} must be a folder, and it is a file; pass another --out")
-            if not overwrite and any(not entry.name.startswith(HIDDEN) for entry in folder.iterdir()):
-                raise OutputError(
-                    f"{folder} must be empty or new, and it holds files already; pass another --out, or --force to"
-                    " replace the model in it"
-                )
+            if not is_unwritten(folder):
+                _ensure_replaceable(folder, overwrite=overwrite)
         place = folder
         while not place.exists():
             place = place.parent
@@ -42,6 +45,22 @@ def ensure_free(folder: Path, *, overwrite: bool) -> None:
         raise
     except (OSError, ValueError) as error:
         raise OutputError(f"{folder} must be writable, and it is not ({reason(error)}); pass another --out") from error
+
+
+def _ensure_replaceable(folder: Path, *, overwrite: bool) -> None:
+    if not overwrite:
+        raise OutputError(
+            f"{folder} must be empty or new, and it holds files already; pass another --out, or --force to replace the"
+            " model in it"
+        )
+    try:
+        kind = read_manifest(folder).kind
+    except RecordError as error:
+        raise OutputError(
+            f"{folder} must be new, empty or a sound model, and it holds other files ({error})"
+        ) from error
+    if kind != MODEL:
+        raise OutputError(f"{folder} must be new, empty or a model, and it holds a {kind}; pass another --out")
 
 
 def keep(model: ContrastiveICA, folder: Path, summary: dict[str, Any]) -> None:
@@ -67,8 +86,29 @@ def opened(folder: Path, device: str) -> ContrastiveICA:
     RecordError
         If there is none, or it is damaged, newer or foreign.
     """
+    ensure_device(device)
     found: ContrastiveICA = ContrastiveICA.load(folder, device=device)
     return found
+
+
+def ensure_device(name: str) -> None:
+    """Raise DomainError unless torch can compute on the device of that name."""
+    try:
+        if name != "auto":
+            torch.empty(1, device=name)
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise DomainError(
+            f"--device must be auto or one that is here, got {name!r} ({brief(error)}); pass cpu"
+        ) from error
+
+
+def ensure_as_in_fit(model: ContrastiveICA, rows: npt.NDArray[Any], source: str) -> None:
+    """Raise ShapeError unless ``rows`` have as many columns as those of the fit."""
+    if rows.shape[1] != model.n_features_in_:
+        raise ShapeError(
+            f"{source} must have {model.n_features_in_} columns, as in the fit, and it has {rows.shape[1]}; choose the"
+            " same columns, or pass --transpose if samples run along the last axis"
+        )
 
 
 def summary(folder: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from contrica.cli.model_folder import Device, ModelFolder, opened
+from contrica.cli.model_folder import Device, ModelFolder, ensure_as_in_fit, opened
 from contrica.cli.output import AsJson, print_json, print_parts
 from contrica.cli.recording import (
     File,
@@ -16,7 +16,7 @@ from contrica.cli.recording import (
     Transpose,
     recording,
 )
-from contrica.errors import ShapeError
+from contrica.errors import DomainError, ShapeError
 from contrica.evaluation import score as scores_of
 from contrica.files import read
 
@@ -52,6 +52,10 @@ def score(
     rows = recording(
         file, labels=labels, positives=positives, groups=groups, times=times, transpose=transpose, label_kinds=None
     )
+    ensure_as_in_fit(fitted, rows.observations, file)
+    for kind, option, given in (("given", "--positives", rows.positives), ("labels", "--labels", rows.labels)):
+        if fitted.pair_kind_ == kind and given is None:
+            raise DomainError(f"{option} must be given, because pairs were made of them in the fit; pass them")
     nats = float(fitted.score(rows.observations, **rows.pairing))
     found = None
     if factors is not None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
-from contrica.cli.model_folder import Device, ModelFolder, opened
+from contrica.cli.model_folder import Device, ModelFolder, ensure_as_in_fit, opened
 from contrica.cli.output import AsJson, print_json, print_parts
 from contrica.cli.progress import rows_progress
 from contrica.cli.recording import File, Transpose, observations_of
@@ -39,6 +39,7 @@ def transform(
     with ReaderProcess() as process:
         rows = observations_of(file, process, transpose=transpose, least_rows=1).values
     rows = rows[:, None] if rows.ndim == 1 else rows
+    ensure_as_in_fit(encoding, rows, file)
     first = encoding.transform(rows[:1])
     columns = [f"code_{number}" for number in range(first.shape[1])]
     with rows_progress(len(rows), quiet=as_json) as on_rows:
