@@ -36,12 +36,15 @@ def checked(law, critic, *, encoder=None, num_pairs=3000, loss=None, steps=150, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("law", [LAPLACE, SKEWED, NORMAL], ids=["Laplace", "skewed", "normal"])
-@pytest.mark.parametrize("loss", [InfoNCE(), NCE()], ids=["InfoNCE", "NCE"])
+@pytest.mark.parametrize(
+    ("law", "loss"),
+    [(LAPLACE, InfoNCE()), (SKEWED, InfoNCE()), (NORMAL, InfoNCE()), (SKEWED, NCE())],
+    ids=["Laplace", "skewed", "normal", "NCE"],
+)
 def test_a_right_model_leaves_nothing_to_win(law, loss):
-    found = [checked(law, exact_critic(law), loss=loss, seed=seed) for seed in range(2)]
-    assert [each.verdict for each in found] == [Verdict.FINE] * 2
-    assert all(abs(each.measured[0].value) < 0.01 for each in found)
+    found = checked(law, exact_critic(law), loss=loss)
+    assert found.verdict is Verdict.FINE
+    assert abs(found.measured[0].value) < 0.01
 
 
 @pytest.mark.slow
