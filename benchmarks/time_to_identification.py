@@ -28,12 +28,12 @@ from contrica.contrast import NegativeSource
 from contrica.critics import Critic
 from contrica.dissimilarities import PowerSum
 from contrica.encoders import MLP
-from contrica.encoders.whitening import whitening
 from contrica.evaluation import linear_r2, mcc
+from contrica.experiment import Neighbourhoods
 from contrica.latents import LaplaceConditional, LatentModel, NormalConditional, UniformMarginal
 from contrica.losses import InfoNCE
 from contrica.mixing import InvertibleMLP
-from contrica.pairs import NeighbourhoodPairs, SimulatedPairs
+from contrica.pairs import SimulatedPairs
 from contrica.record import environment
 from contrica.spaces import Box
 from contrica.training import TrainingOptions, train
@@ -46,6 +46,10 @@ START_ROWS = 4096
 PUBLISHED_STEPS = 300_003
 PUBLISHED_BATCH = 6144
 PUBLISHED_WIDTHS = (100, 500, 500, 500, 500, 100)
+
+
+CELLS = Neighbourhoods()
+"""As an experiment has them unless it says otherwise: cells of 256, pools that double up to 1 048 576 pairs."""
 
 
 @dataclass(frozen=True)
@@ -61,19 +65,14 @@ class Row:
     measure: str
     bar: float | None
     steps: int
-    batch_size: int = 256
-    widths: tuple[int, ...] = (128, 128, 128)
+    batch_size: int = 1024
+    widths: tuple[int, ...] = (64, 64, 64)
     optimizer: OptimizerName = "soap"
-    betas: tuple[float, float] = (0.95, 0.98)
-    learning_rate: float = 1e-2
+    betas: tuple[float, float] = (0.9, 0.95)
+    learning_rate: float = 3e-2
     turn_steps: tuple[int, ...] = ()
     turn_pairs: int = 16_384
-    warm_steps: int = 300
-    cell_size: int = 128
-    pool_size: int = 131_072
-    refresh_steps: int = 200
-    neighbourhoods: bool = True
-    cut_in_codes: bool = False
+    neighbourhoods: Neighbourhoods | None = CELLS
     negatives: NegativeSource = "positives"
 
     @property
@@ -88,25 +87,14 @@ class Row:
         return LatentModel(UniformMarginal(space), kind(space, self.scale))
 
 
-TURNS = (500, 750, 1000, 1250, 1500)
+TURNS = (100, 200, 300, 400, 500)
 
 ROWS = {
-    "laplace-.05": Row("laplace", 0.05, 10, "mcc", 0.9857, steps=2500, turn_steps=TURNS),
-    "normal-.05": Row(
-        "normal",
-        0.05,
-        10,
-        "r2",
-        0.996,
-        steps=10_000,
-        batch_size=384,
-        cell_size=64,
-        pool_size=1_048_576,
-        refresh_steps=750,
-    ),
-    "laplace-.1": Row("laplace", 0.1, 10, "mcc", 0.99, steps=1500, turn_steps=TURNS),
-    "laplace-.05-20": Row("laplace", 0.05, 20, "mcc", None, steps=4000, widths=(256, 256, 256), turn_steps=TURNS),
-    "laplace-.05-50": Row("laplace", 0.05, 50, "mcc", None, steps=2000, widths=(384, 384, 384), turn_steps=TURNS),
+    "laplace-.05": Row("laplace", 0.05, 10, "mcc", 0.9857, steps=600, turn_steps=TURNS),
+    "normal-.05": Row("normal", 0.05, 10, "r2", 0.996, steps=2000, batch_size=2048),
+    "laplace-.1": Row("laplace", 0.1, 10, "mcc", 0.99, steps=400, turn_steps=TURNS[:3]),
+    "laplace-.05-20": Row("laplace", 0.05, 20, "mcc", None, steps=4000, widths=(128, 128, 128), turn_steps=TURNS),
+    "laplace-.05-50": Row("laplace", 0.05, 50, "mcc", None, steps=2000, widths=(256, 256, 256), turn_steps=TURNS),
 }
 
 
@@ -155,18 +143,15 @@ def ours(row: Row, seed: int, limit: float, checks: int) -> dict[str, Any]:
         start = problem.source.draw(START_ROWS, generator=problem.generator).anchors
         encoder = MLP(row.dim, row.dim, widths=row.widths, generator=problem.generator)
         encoder.start_from(start)
-        weight, bias = (part.float() for part in whitening(start, row.dim))
-        pairs = NeighbourhoodPairs(
-            problem.source,
-            encoder if row.cut_in_codes else lambda observations: observations @ weight.T + bias,
-            cell_size=row.cell_size,
-            pool_size=row.pool_size,
-        )
+        cells, source, pool_sizes = row.neighbourhoods, problem.source, {}
+        if cells is not None:
+            source = cells.over(problem.source, encoder, start)
+            pool_sizes = cells.pool_sizes(row.steps, row.batch_size)
         records = train(
             encoder,
             Critic(PowerSum(row.dim, exponent=row.exponent)),
             InfoNCE(),
-            pairs,
+            source,
             options=TrainingOptions(
                 steps=row.steps,
                 batch_size=row.batch_size,
@@ -183,8 +168,8 @@ def ours(row: Row, seed: int, limit: float, checks: int) -> dict[str, Any]:
     while step < row.steps and watch.wall < limit:
         with watch:
             step = next(records).step
-            if row.neighbourhoods and step >= row.warm_steps and (step - row.warm_steps) % row.refresh_steps == 0:
-                pairs.refresh(generator=problem.generator)
+            if step in pool_sizes:
+                source.refresh(generator=problem.generator, pool_size=pool_sizes[step])
             if step in row.turn_steps:
                 drawn = problem.source.draw(row.turn_pairs, generator=problem.generator)
                 turn_to_axes(encoder, drawn, exponent=row.exponent)

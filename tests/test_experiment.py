@@ -152,8 +152,8 @@ def test_the_second_stage_finds_axes_that_normal_noise_leaves_free():
 @pytest.mark.parametrize("coordinates", ["codes", "observations"])
 @pytest.mark.slow
 def test_neighbourhoods_are_cut_anew_when_due_and_the_run_can_be_repeated(coordinates):
-    cells = Neighbourhoods(cell_size=8, pool_size=256, coordinates=coordinates, plain_steps=2, refresh_steps=3)
-    assert [step for step in range(1, 10) if cells.is_due(step)] == [2, 5, 8]
+    cells = Neighbourhoods(cell_size=8, first_pool_size=32, pool_size=64, coordinates=coordinates, plain_steps=2)
+    assert cells.pool_sizes(9, 16) == {2: 32, 4: 64}
     made = experiment(loss=InfoNCE(), training=TrainingOptions(steps=9, batch_size=16), neighbourhoods=cells)
     first, again = run(made), run(made)
     assert first.scores == again.scores

@@ -235,6 +235,19 @@ def test_a_row_without_candidates_has_an_empty_sum_and_no_gradient():
         assert all(torch.isfinite(slope).all() for slope in slopes)
 
 
+@pytest.mark.parametrize("reduction", [SUM, SOFTPLUS])
+def test_candidates_of_other_cells_are_passed_over(reduction, monkeypatch):
+    leaves = sides(700, 900, torch.float64)
+    plan = PairPlan(
+        exclude=(torch.arange(700), torch.arange(900)), within=(torch.arange(700) // 90, torch.arange(900) // 90)
+    )
+    delta = powers(1.0).double()
+    sums, _, slopes = fused_values(delta, reduction, leaves, plan)
+    expected = by_tiles(monkeypatch, delta, reduction, leaves, plan)[0]
+    torch.testing.assert_close(sums, expected, rtol=1e-10, atol=1e-10)
+    agree(slopes, list(gradients(expected, [*leaves, *delta.parameters()])), 1e-10)
+
+
 def test_equal_codes_have_gradient_zero():
     codes = torch.ones(50, DIM, dtype=torch.float64, requires_grad=True)
     zeros = torch.zeros(50, dtype=torch.float64, requires_grad=True)

@@ -107,22 +107,35 @@ class Offsets:
 
 @dataclass(frozen=True)
 class Neighbourhoods:
-    """Draw batches from cells of space, see `contrica.pairs.NeighbourhoodPairs`.
+    """Draw batches from cells of space, from wide to narrow, see `contrica.pairs.NeighbourhoodPairs`.
 
-    The first ``plain_steps`` are on plain batches; then a new pool is cut into cells every ``refresh_steps``, in the
-    codes as they are, or in a whitening of the observations (vectors only), which costs next to nothing.
+    After ``plain_steps`` on plain batches, a pool of ``first_pool_size`` pairs is cut into cells; once as many pairs
+    were drawn as it holds, one of twice the size takes its place, up to ``pool_size``. Cells are cut in the codes as
+    they are, or in a whitening of the observations (vectors only), which costs next to nothing.
     """
 
-    cell_size: int = 128
-    pool_size: int = 131_072
+    cell_size: int = 256
+    pool_size: int = 1_048_576
+    first_pool_size: int = 16_384
     form: NeighbourhoodForm = "within"
-    coordinates: Literal["codes", "observations"] = "observations"
-    plain_steps: int = 300
-    refresh_steps: int = 200
+    coordinates: Literal["codes", "observations"] = "codes"
+    plain_steps: int = 20
 
-    def is_due(self, step: int) -> bool:
-        """Whether space is cut anew after that step."""
-        return step >= self.plain_steps and (step - self.plain_steps) % self.refresh_steps == 0
+    def pool_sizes(self, steps: int, batch_size: int) -> dict[int, int]:
+        """Return after which of ``steps`` a new pool is drawn, and of how many pairs.
+
+        None is drawn of which less than half would be used.
+
+        >>> Neighbourhoods(first_pool_size=4096, pool_size=8192).pool_sizes(60, 512)
+        {20: 4096, 28: 8192, 44: 8192}
+        """
+        sizes: dict[int, int] = {}
+        step, size = self.plain_steps, min(self.first_pool_size, self.pool_size)
+        while steps - step >= max(1, size // (2 * batch_size)):
+            sizes[step] = size
+            step += max(1, size // batch_size)
+            size = min(2 * size, self.pool_size)
+        return sizes
 
     def over(self, source: PairSource, encoder: nn.Module, start: Tensor) -> NeighbourhoodPairs:
         """Return the source of batches; ``start`` is what a whitening is measured on."""
@@ -231,13 +244,13 @@ def run(experiment: Experiment, *, on_step: Callable[[StepRecord], None] | None 
     every = max(1, options.steps // CURVE_POINTS)
     watch = _Stopwatch()
     stream, turning, cells = experiment.stream("pairs"), experiment.stream("turns"), experiment.neighbourhoods
-    neighbours = None
+    neighbours, pool_sizes = None, {} if cells is None else cells.pool_sizes(options.steps, options.batch_size)
     if cells is not None:
         neighbours = cells.over(source, encoder, source.draw(START_ROWS, generator=experiment.stream("cells")).anchors)
     records = train(encoder, critic, experiment.loss, neighbours or source, options=options, generator=stream)
     for record in records:
-        if cells is not None and neighbours is not None and cells.is_due(record.step):
-            neighbours.refresh(generator=stream)
+        if neighbours is not None and record.step in pool_sizes:
+            neighbours.refresh(generator=stream, pool_size=pool_sizes[record.step])
         if record.step in experiment.turn_steps:
             _turn(experiment, encoder, source.draw(START_ROWS, generator=turning))
         if on_step is not None:

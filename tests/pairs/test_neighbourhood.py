@@ -52,12 +52,12 @@ def observed(states):
     return states.double()[:, None]
 
 
-def within(cell_of, *, only_partners=False):
+def within(cell_of, *, cut="positives"):
+    """All pairs of the pool, each in the cell of its x~, or of its x, which is another's answer given away."""
     anchors, positives = pool()
-    kept = cell_of[anchors] == cell_of[positives]
-    others = positives[~kept][:0] if only_partners else positives[~kept]
-    cells = Cells(cell_of[anchors[kept]], cell_of[positives[kept]], observed(others), cell_of[others])
-    return PairBatch(observed(anchors[kept]), observed(positives[kept]), cells=cells)
+    ids = cell_of[positives if cut == "positives" else anchors]
+    none = positives[:0]
+    return PairBatch(observed(anchors), observed(positives), cells=Cells(ids, ids, observed(none), none))
 
 
 def stratified(cell_of):
@@ -105,9 +105,65 @@ def test_info_nce_within_cells_has_the_exact_ratio_as_its_optimum():
     assert error_up_to_anchor(logits) < 1e-5
 
 
-def test_candidates_that_are_only_the_partners_of_kept_pairs_would_move_the_optimum():
-    logits = best_logits(InfoNCE(), [within(cell_of, only_partners=True) for cell_of in PARTITIONS])
+def test_cells_that_look_at_the_anchors_would_move_the_optimum():
+    logits = best_logits(InfoNCE(), [within(cell_of, cut="anchors") for cell_of in PARTITIONS])
     assert error_up_to_anchor(logits) > 0.1
+
+
+class Tilted(nn.Module):
+    """The delta of Laplace .05 pairs, and two ways to leave it: another scale, and a pull on some pairs."""
+
+    def __init__(self):
+        super().__init__()
+        self.errors = nn.Parameter(torch.zeros(2))
+
+    def forward(self, left, right):
+        return 20.0 * (1.0 + self.errors[0]) * (left - right).abs().sum(-1) + self.errors[1] * (left * right).sum(-1)
+
+
+class LogDensity(nn.Module):
+    """The alpha~ that goes with it, log p(s~)."""
+
+    def __init__(self, latent_model):
+        super().__init__()
+        self.latent_model = latent_model
+
+    def forward(self, positives):
+        return self.latent_model.positive_log_density(positives).float()
+
+
+class PairsByAnchor(SimulatedPairs):
+    """Pairs whose views have changed places: what was chosen by the x~ is then chosen by the x."""
+
+    def draw(self, batch_size, *, generator):
+        batch = super().draw(batch_size, generator=generator)
+        return PairBatch(batch.positives, batch.anchors)
+
+
+def slopes_at_the_true_critic(pairs, stream, *, swap=False):
+    slopes, offset = [], LogDensity(pairs.source.latent_model)
+    for _ in range(100):
+        pairs.refresh(generator=stream)
+        batch, delta = pairs.draw(128, generator=stream), Tilted()
+        if swap:
+            batch = PairBatch(batch.positives, batch.anchors, cells=batch.cells)
+        pair_loss(nn.Identity(), Critic(delta, candidate_offset=offset), InfoNCE(), batch).backward()
+        slopes.append(delta.errors.grad)
+    return torch.stack(slopes).double()
+
+
+def test_the_true_critic_is_stationary_in_cells_of_the_candidates():
+    pairs = NeighbourhoodPairs(laplace_pairs(1), nn.Identity(), cell_size=16, pool_size=256)
+    slopes = slopes_at_the_true_critic(pairs, generator())
+    assert (slopes.mean(0).abs() < 4 * slopes.std(0) / math.sqrt(len(slopes))).all()
+
+
+def test_the_true_critic_is_not_stationary_where_cells_look_at_the_anchors():
+    model = laplace_pairs(1)
+    swapped = PairsByAnchor(model.latent_model, model.mixing)
+    pairs = NeighbourhoodPairs(swapped, nn.Identity(), cell_size=16, pool_size=256)
+    slopes = slopes_at_the_true_critic(pairs, generator(), swap=True)
+    assert (slopes.mean(0).abs() > 10 * slopes.std(0) / math.sqrt(len(slopes))).any()
 
 
 @pytest.mark.parametrize("loss", [NCE(), NWJ(), SCL()], ids=repr)
@@ -152,43 +208,69 @@ def test_the_stratified_loss_is_an_unbiased_estimate_of_the_plain_one(loss):
     assert noise < 0.03
 
 
-@pytest.mark.parametrize("form", ["within", "stratified"])
-def test_every_candidate_of_a_cell_is_in_the_batch_and_pairs_stay_together(form):
-    pairs, stream = (
-        NeighbourhoodPairs(laplace_pairs(), nn.Identity(), cell_size=32, pool_size=1024, form=form),
-        generator(),
-    )
+def test_every_candidate_of_a_cell_is_in_a_stratified_batch_and_pairs_stay_together():
+    pairs = NeighbourhoodPairs(laplace_pairs(), nn.Identity(), cell_size=32, pool_size=1024, form="stratified")
+    stream = generator()
     pairs.refresh(generator=stream)
     batch = pairs.draw(100, generator=stream)
-    whole = pairs._pool
-    cells = batch.cells
+    whole, cells = pairs._pool, batch.cells
     assert batch.num_pairs == len(batch.anchors.unique(dim=0)) == 100
     candidates = torch.cat((cells.positives, cells.other_cells))
     for cell in cells.anchors.unique():
         assert (candidates == cell).sum() == (whole.positive_cells == cell).sum()
     assert (whole.partition.cells_of(batch.anchors) == cells.anchors).all()
     assert (whole.partition.cells_of(batch.positives) == cells.positives).all()
-    rows = (whole.pairs.anchors[None] == batch.anchors[:, None]).all(-1).long().argmax(1)
-    assert torch.equal(whole.pairs.positives[rows], batch.positives)
-    assert ((cells.anchors == cells.positives).all()) == (form == "within")
+    assert_partners(batch, whole.pairs)
 
 
-def test_every_pair_of_a_pool_is_drawn_equally_often():
-    pairs, stream, draws = (
-        NeighbourhoodPairs(laplace_pairs(), nn.Identity(), cell_size=8, pool_size=64),
-        generator(),
-        3000,
-    )
+def assert_partners(batch, pairs):
+    rows = (pairs.anchors[None] == batch.anchors[:, None]).all(-1).long().argmax(1)
+    assert torch.equal(pairs.positives[rows], batch.positives)
+
+
+@pytest.mark.parametrize(("size", "groups"), [(64, [32, 32]), (70, [24, 23, 23]), (32, [32]), (9, [9])])
+def test_a_batch_is_made_of_as_few_cells_as_hold_it_evenly(size, groups):
+    pairs, stream = NeighbourhoodPairs(laplace_pairs(), nn.Identity(), cell_size=32, pool_size=1024), generator()
     pairs.refresh(generator=stream)
-    pool_of_pairs = pairs._pool
-    usable = len(pool_of_pairs._by_anchor)
+    batch = pairs.draw(size, generator=stream)
+    cells = batch.cells
+    assert batch.num_pairs == len(batch.anchors.unique(dim=0)) == size
+    assert cells.anchors.bincount().tolist() == groups
+    assert torch.equal(cells.anchors, cells.positives)
+    assert cells.others.shape == (0, 2)
+    assert_partners(batch, pairs._pool.pairs)
+    for group in range(len(groups)):
+        # a cell of mass 1/32 in the unit square, wherever it lies, is about .18 wide
+        assert batch.positives[cells.positives == group].std(0).max() < 0.15
+
+
+def test_a_pool_is_as_large_as_asked_for():
+    pairs, stream = NeighbourhoodPairs(laplace_pairs(), nn.Identity(), cell_size=8, pool_size=256), generator()
+    pairs.refresh(generator=stream, pool_size=64)
+    assert pairs._pool.pairs.num_pairs == 64
+    pairs.refresh(generator=stream)
+    assert pairs._pool.pairs.num_pairs == 256
+    with pytest.raises(DomainError, match="pool_size"):
+        pairs.refresh(generator=stream, pool_size=15)
+
+
+@pytest.mark.parametrize("form", ["within", "stratified"])
+def test_every_pair_of_a_pool_is_drawn_equally_often(form):
+    rows = torch.arange(64.0)[:, None]
+
+    class Rows:
+        def draw(self, batch_size, *, generator):
+            return PairBatch(rows, rows)
+
+    pairs = NeighbourhoodPairs(Rows(), nn.Identity(), cell_size=8, pool_size=64, form=form, num_shared=2)
+    stream, draws = generator(), 3000
+    pairs.refresh(generator=stream)
     times = torch.zeros(64, dtype=torch.float64)
     for _ in range(draws):
-        times[pool_of_pairs.rows_of_neighbours(10, stream)] += 1
-    share = 10 / usable
+        times[pairs.draw(10, generator=stream).anchors.squeeze(1).long()] += 1
     # whole cells come together, so the counts of the pairs of a cell move together; each alone is still binomial
-    assert (times[times > 0] / draws - share).abs().max() < 4.5 * math.sqrt(share * (1 - share) / draws)
-    assert (times > 0).sum() == usable
+    share = 10 / 64
+    assert (times / draws - share).abs().max() < 4.5 * math.sqrt(share * (1 - share) / draws)
 
 
 def test_batches_are_the_sources_own_before_the_first_refresh():

@@ -245,21 +245,27 @@ def test_a_damaged_state_is_refused(optimizer):
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("form", "change"),
     [
-        lambda state: state.pop("walls"),
-        lambda state: state.update(walls=state["walls"][:-1]),
-        lambda state: state.update(axes=state["axes"] + 2),
-        lambda state: state.update(axes=state["axes"].float()),
-        lambda state: state.update(rotation=state["rotation"][:1]),
-        lambda state: state.update(anchor_cells=state["anchor_cells"] + 100),
-        lambda state: state.update(positive_cells=state["positive_cells"][1:]),
-        lambda state: state.update(positives=state["positives"][1:]),
+        ("within", lambda state: state.pop("num_cells")),
+        ("within", lambda state: state.update(num_cells=torch.tensor(7))),
+        ("within", lambda state: state.update(num_cells=torch.tensor(0))),
+        ("within", lambda state: state.update(num_cells=torch.tensor(32.0))),
+        ("within", lambda state: state.update(num_cells=torch.tensor([32, 32]))),
+        ("within", lambda state: state.update(positives=state["positives"][1:])),
+        ("stratified", lambda state: state.pop("walls")),
+        ("stratified", lambda state: state.update(walls=state["walls"][:-1])),
+        ("stratified", lambda state: state.update(axes=state["axes"] + 2)),
+        ("stratified", lambda state: state.update(axes=state["axes"].float())),
+        ("stratified", lambda state: state.update(rotation=state["rotation"][:1])),
+        ("stratified", lambda state: state.update(anchor_cells=state["anchor_cells"] + 100)),
+        ("stratified", lambda state: state.update(positive_cells=state["positive_cells"][1:])),
+        ("stratified", lambda state: state.update(positives=state["positives"][1:])),
     ],
 )
-def test_a_damaged_pool_is_refused(change):
+def test_a_damaged_pool_is_refused(form, change):
     def source():
-        return NeighbourhoodPairs(Pairs(), nn.Identity(), cell_size=8, pool_size=256)
+        return NeighbourhoodPairs(Pairs(), nn.Identity(), cell_size=8, pool_size=256, form=form)
 
     pairs = source()
     pairs.refresh(generator=torch.Generator())

@@ -189,9 +189,19 @@ def drop(logits, row, ids, t, own, equal):
 
 
 @inlined
+def is_apart(t, i, operands):
+    """Return whether no row i..i+3 has an id that the candidates of tile t could share: whole cells are passed over."""
+    within, within_range = operands[8], operands[9]
+    apart = within[0].size > 0
+    for row in range(BLOCK):
+        apart = apart and not within_range[t, 0] <= within[0][i + row] <= within_range[t, 1]
+    return apart
+
+
+@inlined
 def fill(logits, t, i, operands):
     """Set ``logits`` to s of rows i..i+3 and tile t, minus infinity where a pair is not admissible."""
-    rows, columns, offsets, weights, exponent, form, excluded, excluded_range, within = operands
+    rows, columns, offsets, weights, exponent, form, excluded, excluded_range, within, _ = operands
     for j in range(WIDTH):
         s = -offsets[t, j]
         logits[0, j] = s
@@ -293,7 +303,7 @@ def to_sigmoid_slopes(logits, row, gradient, shift):
 @summed
 def scatter(slopes, i, t, operands, row_gradients, column_gradients, column_sums, exponent, floor):
     """Add the slopes of a block to the sums of its columns, and times the terms' slopes to both sides' gradients."""
-    rows, columns, _, _, _, form, _, _, _ = operands
+    rows, columns, _, _, _, form, _, _, _, _ = operands
     for j in range(WIDTH):
         column_sums[t, j] += (slopes[0, j] + slopes[1, j]) + (slopes[2, j] + slopes[3, j])
     for k in range(np.uint64(row_gradients.shape[1])):
@@ -330,6 +340,8 @@ def reduce_exp(chunk, height, operands, scratch, peaks, totals):
     logits = scratch[chunk]
     for t in range(operands[1].shape[0]):
         for i in range(chunk * height, min((chunk + 1) * height, peaks.size), BLOCK_ROWS):
+            if is_apart(t, i, operands):
+                continue
             fill(logits, t, i, operands)
             for row in range(BLOCK):
                 largest = maximum(logits, row)
@@ -346,6 +358,8 @@ def reduce_softplus(chunk, height, operands, scratch, shifts, totals):
     logits = scratch[chunk]
     for t in range(operands[1].shape[0]):
         for i in range(chunk * height, min((chunk + 1) * height, shifts.size), BLOCK_ROWS):
+            if is_apart(t, i, operands):
+                continue
             fill(logits, t, i, operands)
             for row in range(BLOCK):
                 totals[i + row] += sum_softplus(logits, row, shifts[i + row])
@@ -370,6 +384,8 @@ def differentiate_exp(
     slopes = scratch[chunk]
     for t in range(operands[1].shape[0]):
         for i in range(chunk * height, min((chunk + 1) * height, shifts.size), BLOCK_ROWS):
+            if is_apart(t, i, operands):
+                continue
             fill(slopes, t, i, operands)
             for row in range(BLOCK):
                 row_sums[i + row] += to_softmax_slopes(slopes, row, gradients[i + row], shifts[i + row])
@@ -384,6 +400,8 @@ def differentiate_softplus(
     slopes = scratch[chunk]
     for t in range(operands[1].shape[0]):
         for i in range(chunk * height, min((chunk + 1) * height, shifts.size), BLOCK_ROWS):
+            if is_apart(t, i, operands):
+                continue
             fill(slopes, t, i, operands)
             for row in range(BLOCK):
                 row_sums[i + row] += to_sigmoid_slopes(slopes, row, gradients[i + row], shifts[i + row])

@@ -53,10 +53,24 @@ class Packed:
         weights = np.zeros(even, self.dtype)
         weights[: self.dim] = self.weights
         excluded, kept = self._ids(exclude), self._ids(within)
-        span = np.stack([excluded[1].min(1), excluded[1].max(1)], 1) if exclude is not None else excluded[1]
+        spans = [
+            np.stack([columns.min(1), columns.max(1)], 1) if columns.size else columns
+            for columns in (excluded[1], kept[1])
+        ]
         shape = kernels.DOT if form.exponent is None else FORMS.get(form.exponent, kernels.POWER)
         exponent = self.dtype.type(form.exponent or 1.0)
-        self.operands = (self.left, self.right, column_offsets, weights, exponent, shape, excluded, span, kept)
+        self.operands = (
+            self.left,
+            self.right,
+            column_offsets,
+            weights,
+            exponent,
+            shape,
+            excluded,
+            spans[0],
+            kept,
+            spans[1],
+        )
         private = self.tiles * kernels.TILE * (self.dim + 1) * self.dtype.itemsize
         self.height = chunk_height(self.padded_rows, private, kernels.BLOCK_ROWS)
         self.chunks = -(-self.padded_rows // self.height)

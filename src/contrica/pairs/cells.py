@@ -1,8 +1,9 @@
 """What a batch that was drawn from cells of a partition carries beside its pairs.
 
-A cell R is a set of observations that was chosen without looking at which x~ belongs to which x. Anchors lie in
-cells; the candidates of an anchor are *all* x~ of the pool in its cell, those too whose own x lies elsewhere: leaving
-these out would change the law of the candidates from p(x~) to p(x~) P(x in R|x~) and with it the optimum.
+A cell R is a set of observations that was chosen without looking at which x~ belongs to which x. The candidates of an
+anchor are all x~ of the pool in one cell, or some that were chosen without looking at the anchors: to leave out those
+whose own x lies elsewhere would change the law of the candidates from p(x~) to p(x~) P(x in R|x~) and with it the
+optimum.
 """
 
 from dataclasses import dataclass
@@ -22,14 +23,14 @@ class Cells:
     Attributes
     ----------
     anchors, positives : Tensor of shape (batch,), int64
-        The cell of each x and of each x~.
+        The cell whose candidates each x is contrasted with, and the cell of each x~.
     others : Tensor of shape (num_others, ...)
-        Every x~ of the pool that lies in a cell of the batch and is no positive of the batch; may be empty.
+        Further x~ of those cells, which are no positives of the batch; may be empty.
     other_cells : Tensor of shape (num_others,), int64
         Their cells.
     shared : Tensor of shape (num_shared, ...), or None
         Independent draws of x~, from all cells; they stand for the x~ of the pool outside of an anchor's cell. None
-        where pairs whose x~ left the cell of x were left out: the ratio is then right within a cell only.
+        where every x~ lies in the cell of its anchor's candidates: the ratio is then learned within cells only.
     shared_cells : Tensor of shape (num_shared,), int64, or None
         Their cells.
     num_outside : Tensor of shape (batch,), int64, or None

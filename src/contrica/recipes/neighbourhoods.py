@@ -16,7 +16,7 @@ SCALES = (0.05, 0.2)
 def experiments(seed: int, steps: int | None = None) -> tuple[Experiment, ...]:
     """Return four experiments: each noise scale with plain batches, then with neighbourhoods."""
     space = Box(6)
-    forms = {"plain": None, "neighbourhoods": Neighbourhoods(cell_size=64, pool_size=32_768, plain_steps=200)}
+    forms = {"plain": None, "neighbourhoods": Neighbourhoods(cell_size=64, pool_size=131_072)}
     return tuple(
         Experiment(
             name=f"Laplace {scale}, {form}",
@@ -41,8 +41,8 @@ NEIGHBOURHOODS = Recipe(
     summary=(
         "Six factors in a box. With Laplace(0.05) pairs the mutual information is above the logarithm of the batch:"
         " plain batches are solved by a few dimensions and the gradient starves, and batches drawn from cells of space"
-        " end nearer to the optimum. With Laplace(0.2) pairs a plain batch asks enough, and cells hurt: they are narrow"
-        " beside the pairs, leave most of these out, and little ties one cell to the next."
+        " end nearer to the optimum. With Laplace(0.2) pairs a plain batch asks enough, and cells hurt: candidates that"
+        " lie closer to each other than a pair does are hard to tell apart for the best of critics."
     ),
     experiments=experiments,
 )
