@@ -213,14 +213,22 @@ def test_a_module_of_ones_own_is_kept_as_tensors_and_read_into_another(tmp_path)
     assert same(tensors_of(fresh), tensors_of(net))
 
 
-@pytest.mark.parametrize("other", [Net(width=3), nn.Linear(5, 4), Net().double()], ids=lambda value: getattr(value, "__name__", type(value).__name__))
+@pytest.mark.parametrize(
+    "other",
+    [Net(width=3), nn.Linear(5, 4), Net().double()],
+    ids=lambda value: getattr(value, "__name__", type(value).__name__),
+)
 def test_a_module_of_ones_own_that_does_not_fit_is_refused(other, tmp_path):
     save_model(tmp_path / "out", {"encoder": Net()})
     with pytest.raises(RecordError, match="must fit encoder"):
         load_model(tmp_path / "out", own={"encoder": other})
 
 
-@pytest.mark.parametrize("delta", [distance, nn.PairwiseDistance(), Net()], ids=lambda value: getattr(value, "__name__", type(value).__name__))
+@pytest.mark.parametrize(
+    "delta",
+    [distance, nn.PairwiseDistance(), Net()],
+    ids=lambda value: getattr(value, "__name__", type(value).__name__),
+)
 def test_a_critic_over_a_dissimilarity_of_ones_own(delta, tmp_path):
     save_model(tmp_path / "out", {"critic": Critic(delta, bias=True)})
     with pytest.raises(RecordError, match=r"critic\.dissimilarity is a part of your own"):

@@ -70,7 +70,7 @@ def test_a_fit_that_is_resumed_ends_bit_equal_to_the_unbroken_one(optimizer, at)
     check_resumed(at, options=dataclasses.replace(OPTIONS, optimizer=optimizer))
 
 
-@pytest.mark.parametrize("loss", [InfoNCE(direction="symmetric"), NWJ(log_form=True), SCL()], ids=lambda value: getattr(value, "__name__", type(value).__name__))
+@pytest.mark.parametrize("loss", [InfoNCE(direction="symmetric"), NWJ(log_form=True), SCL()], ids=repr)
 def test_whatever_the_loss(loss):
     check_resumed(5, loss=loss)
 
@@ -290,7 +290,9 @@ def test_no_state_can_be_taken_of_an_update_that_was_broken_off():
     assert list(training) == []
 
 
-@pytest.mark.parametrize("note", [{1, 2}, object(), b"bytes"], ids=lambda value: getattr(value, "__name__", type(value).__name__))
+@pytest.mark.parametrize(
+    "note", [{1, 2}, object(), b"bytes"], ids=lambda value: getattr(value, "__name__", type(value).__name__)
+)
 def test_notes_that_cannot_be_kept_are_refused(note):
     with pytest.raises(DtypeError, match="tensors and JSON values"):
         start(*parts()).state({"note": [note]})
