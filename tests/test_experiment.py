@@ -63,7 +63,7 @@ def test_another_seed_gives_another_record(record):
 def test_a_record_is_json_without_nan_and_says_what_was_run(record):
     text = json.dumps(record.to_dict(), allow_nan=False)
     described = json.loads(text)["experiment"]
-    assert described["loss"] == {"type": "InfoNCE", "direction": "rows"}
+    assert described["loss"] == {"type": "InfoNCE", "direction": "rows", "several": "alone"}
     assert described["latents"]["conditional"]["type"] == "LaplaceConditional"
     assert described["training"]["steps"] == 20
     assert described["dissimilarity"].startswith("PowerSum(2, exponent=1")
