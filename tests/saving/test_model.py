@@ -17,7 +17,17 @@ from contrica.dissimilarities import (
     SphereDot,
     SquaredEuclidean,
 )
-from contrica.encoders import MLP, BoxOutput, Conv, Output, ProductOutput, ScalarNet, SphereOutput, Unbounded
+from contrica.encoders import (
+    MLP,
+    BoxOutput,
+    Conv,
+    Output,
+    PerRecording,
+    ProductOutput,
+    ScalarNet,
+    SphereOutput,
+    Unbounded,
+)
 from contrica.errors import DomainError, DtypeError, RecordError
 from contrica.losses import NCE, NWJ, SCL, InfoNCE, Loss
 from contrica.saving import load_model, read_manifest, save_model
@@ -53,6 +63,7 @@ PARTS = [
     conv(output=SphereOutput(3)),
     offset(),
     ScalarNet((2, 40, 40), widths=(5, 4), generator=stream()),
+    PerRecording([mlp(), mlp(widths=(6,))], (5, 5)),
     Unbounded(3),
     Critic(PowerSum(3)),
     Critic(PowerSum(3), anchor_offset=offset(1), candidate_offset=offset(2), bias=True),
@@ -92,6 +103,9 @@ def output_of(part):
             return part(torch.randn(6, 2, 16, 16, generator=generator))
         case MLP():
             return part(torch.randn(6, 5, generator=generator))
+        case PerRecording():
+            numbers = torch.arange(6.0)[:, None] % len(part.networks)
+            return part(torch.cat([numbers, torch.randn(6, 5, generator=generator)], 1))
         case ScalarNet():
             return part(torch.randn(6, *part.in_shape, generator=generator))
         case Critic():

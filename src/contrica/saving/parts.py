@@ -12,7 +12,7 @@ from torch import nn
 
 from contrica.critics import Critic
 from contrica.dissimilarities import BlockSum, Mahalanobis, NormPower, PowerSum, SphereDot, SquaredEuclidean
-from contrica.encoders import MLP, BoxOutput, Conv, ProductOutput, ScalarNet, SphereOutput, Unbounded
+from contrica.encoders import MLP, BoxOutput, Conv, PerRecording, ProductOutput, ScalarNet, SphereOutput, Unbounded
 from contrica.encoders.layers import NEGATIVE_SLOPE
 from contrica.errors import ContricaError, RecordError
 from contrica.losses import NCE, NWJ, SCL, InfoNCE
@@ -98,6 +98,7 @@ KNOWN: dict[type, tuple[Callable[..., object], tuple[Setting, ...]]] = {
     ),
     Conv: (Conv, (Setting("channels", int), Setting("size", int), Setting("code_dim", int), WIDTHS, OUTPUT)),
     ScalarNet: (ScalarNet, (Setting("in_shape", list[int]), WIDTHS)),
+    PerRecording: (PerRecording, (Setting("networks", list[Part]), Setting("widths", list[int]))),
     Unbounded: (Unbounded, (Setting("dim", int, lambda part: part.space.dim),)),
     SphereOutput: (
         SphereOutput,
