@@ -1,5 +1,8 @@
 import json
 import os
+import signal
+import subprocess
+import time
 
 import numpy as np
 import pytest

@@ -72,7 +72,7 @@ def test_where_there_is_no_recording_nothing_is_suggested(folder, capsys):
 
 @pytest.mark.parametrize("name", ["toy.npz", "toy.csv", "toy.parquet", "toy.h5"])
 def test_what_is_simulated_is_understood(name, folder, capsys):
-    assert cli.main(["simulate", "--rows", "400", "--out", name]) == 0
+    assert cli.main(["simulate", "--rows", "400", "--trials", "10", "--out", name]) == 0
     said = capsys.readouterr().out
     step = suggestions(contents(name))[0]
     assert step.command in said

@@ -9,74 +9,19 @@ import sys
 import time
 
 import pytest
-import torch
 
 from contrica import cli, recipes
 from contrica.errors import UnknownNameError
 from contrica.recipes import RECIPES, recipe, running
 from contrica.report import read_run
-from contrica.training import StepRecord
-from synthetic_records import record
 
 NAMES = {"record.json", "table.md", "index.html"}
-COMMANDS = ("", "list", "show", "run", "report")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "OMP_NUM_THREADS": "1"}
 CONTRICA = [sys.executable, "-c", "import sys; from contrica.cli import main; sys.exit(main())"]
 
 
-@pytest.fixture
-def trained(monkeypatch, tmp_path, tmp_path_factory):
-    """Replace training by a made-up record, and work in an empty folder; the list says what would have been trained."""
-    experiments = []
-
-    def run(experiment, *, on_step=None):
-        experiments.append(experiment)
-        for step in range(1, experiment.training.steps + 1):
-            on_step(StepRecord(step, 1.0, 1.0, 1e-3, torch.float32))
-        return record(experiment.name, dim=2)
-
-    monkeypatch.setattr(running, "run", run)
-    monkeypatch.setattr("contrica.cli.run.default_jobs", lambda count: 1)
-    monkeypatch.setenv("CONTRICA_CACHE", str(tmp_path_factory.mktemp("cache")))
-    monkeypatch.chdir(tmp_path)
-    return experiments
-
-
-def helped(capsys, command):
-    assert cli.main([*filter(None, [command]), "--help"]) == 0
-    return capsys.readouterr().out
-
-
-def examples(text):
-    return re.findall(r"^ +contrica (.*)$", text.split("Examples:")[1], re.MULTILINE)
-
-
 def names(folder):
     return {path.name for path in folder.iterdir()}
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_each_example_in_the_help_works(command, capsys, trained, tmp_path):
-    assert cli.main(["run", "photo", "--steps", "1", "--out", "results/photo"]) == 0
-    lines = examples(helped(capsys, command))
-    assert lines
-    for line in lines:
-        words = shlex.split(line)
-        if words[0] == "run" and "--steps" not in words:
-            words += ["--steps", "2"]
-        if "results/photo" in words and words[0] == "run":
-            words.append("--overwrite")
-        assert cli.main(words) == 0, line
-        out = capsys.readouterr()
-        assert out.err == ""
-        if "--json" in words:
-            json.loads(out.out)
-
-
-def test_help_names_the_verbs_when_nothing_is_asked(capsys):
-    assert cli.main([]) == 0
-    out = capsys.readouterr().out
-    assert all(verb in out for verb in COMMANDS)
 
 
 def test_the_version_is_the_package_version(capsys):

@@ -38,7 +38,7 @@ def test_a_seed_decides_every_number():
 
 
 def test_a_program_gets_one_object(capsys):
-    assert cli.main(["simulate", "--rows", "400", "--out", "t.csv", "--json"]) == 0
+    assert cli.main(["simulate", "--rows", "400", "--trials", "4", "--out", "t.csv", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["file"], found["rows"], found["factors"]) == ("t.csv", 400, 3)
     assert found["next"].startswith("contrica fit 't.csv:x_*' --positives 't.csv:positives_*'")

@@ -11,7 +11,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from contrica.cli.model_folder import SUMMARY, Device, ensure_device, ensure_free, keep
-from contrica.cli.output import AsJson, print_json, print_parts
+from contrica.cli.output import AsJson, Stopped, print_json, print_parts
 from contrica.cli.progress import steps_progress
 from contrica.cli.recording import (
     CONTINUOUS,
@@ -32,7 +32,7 @@ from contrica.saving import Checkpoints
 EXAMPLES = (
     "contrica fit toy.npz:x --positives toy.npz:positives --groups toy.npz:trial --components 3 --out model",
     "contrica fit toy.npz:x --times toy.npz:time --groups toy.npz:trial --lags 1-3 --components 3 --out by-time",
-    "contrica fit toy.csv:x_* --labels toy.csv:factors_0 --components 3 --checkpoint state --out by-label --json",
+    "contrica fit 'toy.csv:x_*' --labels toy.csv:factors_0 --components 3 --checkpoint state --out by-label --json",
 )
 
 
@@ -118,7 +118,7 @@ def fit(
         began = time.monotonic()
         with _notes() as notes:
             interrupted = _fitted(model, rows)
-    said = _summary(model, rows, out, time.monotonic() - began, notes)
+    said = {**_summary(model, rows, out, time.monotonic() - began, notes), "interrupted": interrupted}
     keep(model, out, said)
     if as_json:
         print_json(said)
@@ -126,8 +126,9 @@ def fit(
         tell_fit(said, out)
     if interrupted:
         further = "" if checkpoint is None else "; with --force, the same command goes on from here"
-        raise KeyboardInterrupt(
-            f"interrupted after step {model.n_iter_} of {steps}, the best model so far is in {out}{further}"
+        raise Stopped(
+            f"interrupted after step {model.n_iter_} of {steps}, the best model so far is in {out}{further}",
+            told=as_json,
         )
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from contrica.cli import doctor, fit, inspect_file, list_recipes, report, run, score, show, simulate, transform
-from contrica.cli.output import print_json
+from contrica.cli.output import Stopped, print_json
 from contrica.errors import ContricaError
 
 DONE, REFUSED, INTERRUPTED = 0, 2, 130
@@ -52,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = typer.main.get_command(app).main(words or ["--help"], prog_name="contrica", standalone_mode=False)
         sys.stdout.flush()
+    except Stopped as stop:
+        return INTERRUPTED if stop.told else _refuse(str(stop), words, code=INTERRUPTED)
     except ContricaError as error:
         return _refuse(str(error), words)
     except ImportError as error:
@@ -60,12 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse("photographs need pillow, and it is not installed; install contrica[images]", words)
     except UsageError as error:
         return _refuse(f"{_sentence(error)} see contrica --help", words)
-    except (typer.Abort, KeyboardInterrupt) as error:
-        said = str(error) or "interrupted, and no file was left half written"
-        return _refuse(said, words, code=INTERRUPTED)
-    except (BrokenPipeError, SystemExit):
-        # The reader of a pipe has seen enough, which the parser turns into an exit of its own.
-        _drop_output()
+    except (typer.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+    except (BrokenPipeError, SystemExit) as leaving:
+        # The reader of a pipe has seen enough, which the parser makes an exit of its own; completion leaves with 0.
+        if isinstance(leaving, BrokenPipeError) or leaving.code:
+            _drop_output()
         return DONE
     except OSError as error:
         if error.filename is not None:
@@ -76,6 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not isinstance(error, MemoryError) and not any(saying in str(error) for saying in OUT_OF_MEMORY):
             raise
         return _refuse("the memory of this machine is not enough; use fewer columns, or a smaller --batch-size", words)
+    if code == INTERRUPTED:  # which the parser makes of a KeyboardInterrupt
+        return _refuse("interrupted, and no file was left half written", words, code=INTERRUPTED)
     return code if isinstance(code, int) else DONE
 
 

@@ -7,10 +7,21 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console, RenderableType
 
+from contrica.errors import ContricaError
+
 WIDE = 160
 """Columns for tables that go into a file or a pipe."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+class Stopped(ContricaError):
+    """The user ended a command early, and something came of it all the same; ``told`` says whether that was printed."""
+
+    def __init__(self, sentence: str, *, told: bool) -> None:
+        """Keep both."""
+        super().__init__(sentence)
+        self.told = told
 
 
 def print_parts(*parts: RenderableType) -> None:

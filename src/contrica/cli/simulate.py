@@ -37,7 +37,7 @@ def simulate(
     out: Annotated[Path, typer.Option(help="The file to write: .npz, .h5, .csv, .tsv or .parquet.")],
     factors: Annotated[int, typer.Option(help="How many there are to recover.")] = 3,
     rows: Annotated[int, typer.Option(help="How many observations.")] = 10_000,
-    trials: Annotated[int, typer.Option(help="Into how many trials they fall.")] = 20,
+    trials: Annotated[int, typer.Option(help="Into how many trials they fall.")] = 50,
     seed: Annotated[int, typer.Option(help="Decides every random number.")] = 0,
     overwrite: Annotated[bool, typer.Option("--force", "--overwrite", help="Replace the file if it is there.")] = False,
     as_json: AsJson = False,

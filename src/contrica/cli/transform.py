@@ -16,7 +16,7 @@ from contrica.files import ReaderProcess, ensure_writable, write_rows
 
 EXAMPLES = (
     "contrica transform model toy.npz:x --out codes.npy",
-    "contrica transform model toy.csv:x_* --out codes.csv --json",
+    "contrica transform model 'toy.csv:x_*' --out codes.csv --json",
 )
 
 AT_ONCE = 1 << 16
