@@ -63,7 +63,7 @@ def test_no_pair_by_time_spans_rows_that_were_held_out():
 
 def test_given_pairs_are_the_rows_of_both_arrays():
     anchors, positives, _ = drawn("given", RowOrder.of(100), positives=numbered() + 0.5, size=50)
-    assert set(positives - anchors) == {0.5}
+    assert set(positives - anchors) == {1 / 32}
 
 
 def test_given_pairs_of_a_group_are_no_negatives_on_request():
@@ -92,10 +92,10 @@ def test_pairs_by_classes_share_the_class():
 
 
 def test_observations_come_in_the_units_and_the_dtype_of_the_encoder():
-    scaling = Scaling(np.array([10.0]), np.array([2.0]))
+    scaling = Scaling(np.array([50.0]), np.array([32.0]))
     anchors, positives, batch = drawn("time", RowOrder.of(100), scaling=scaling)
     assert batch.anchors.dtype == torch.float32
-    assert set(positives - anchors) == {0.5}
+    assert set(positives - anchors) == {1 / 32}
 
 
 def test_distinct_pairs_have_no_anchor_twice_and_are_grouped_by_stretches():

@@ -82,9 +82,7 @@ class SOAP(torch.optim.Optimizer):
             state["mean"], state["square"] = torch.zeros_like(table), torch.zeros_like(table)
             if table.ndim == 2:
                 state["factors"] = [_gram(table, side) for side in (0, 1)]
-                state["bases"] = [
-                    None if factor is None else torch.linalg.eigh(factor)[1] for factor in state["factors"]
-                ]
+                state["bases"] = [None if factor is None else _eigenvectors(factor) for factor in state["factors"]]
         state["step"] += 1
         first, second = group["betas"]
         mean = state["mean"].lerp_(table, 1.0 - first)
@@ -105,6 +103,15 @@ class SOAP(torch.optim.Optimizer):
                 factor.lerp_(_gram(table, side), 1.0 - decay)
                 if turn:
                     state["bases"][side] = torch.linalg.qr(factor @ state["bases"][side])[0]
+
+
+def _eigenvectors(factor: Tensor) -> Tensor:
+    """Return a basis; in float64 where float32 does not get there, as on repeated zeros of a matrix of low rank."""
+    try:
+        vectors: Tensor = torch.linalg.eigh(factor)[1]
+    except torch.linalg.LinAlgError:
+        vectors = torch.linalg.eigh(factor.double())[1].to(factor)
+    return vectors
 
 
 def _gram(table: Tensor, side: int) -> Tensor | None:
