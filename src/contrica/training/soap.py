@@ -109,7 +109,7 @@ def _eigenvectors(factor: Tensor) -> Tensor:
     """Return a basis; in float64 where float32 does not get there, as on repeated zeros of a matrix of low rank."""
     try:
         vectors: Tensor = torch.linalg.eigh(factor)[1]
-    except torch.linalg.LinAlgError:
+    except RuntimeError:  # a LinAlgError, which torch does not export to type checkers
         vectors = torch.linalg.eigh(factor.double())[1].to(factor)
     return vectors
 
