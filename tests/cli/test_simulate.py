@@ -52,8 +52,11 @@ def test_a_program_gets_one_object(capsys):
         (["--out", "there.npz"], "is there already"),
         (["--out", "t.npz", "--factors", "1"], "factors must be at least 2"),
         (["--out", "t.npz", "--rows", "10"], "rows must be at least 20 per trial"),
+        (["--out", "t.npz", "--rows", "999999999999"], "at most 1000 factors"),
+        (["--out", "t.npz", "--factors", "100000"], "at most 1000 factors"),
         (["--out", "t.npz", "--trials", "0"], "trials must be at least 1"),
         (["--out", "t.npz", "--seed", "-1"], "seed must be at least 0"),
+        (["--out", "t.npz", "--seed", "99999999999999999999"], "seed must be at most"),
         ([], "--out"),
     ],
 )

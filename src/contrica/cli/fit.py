@@ -25,7 +25,7 @@ from contrica.cli.recording import (
     recording,
 )
 from contrica.cli.settings import lags_of, numbers_of, widths_of
-from contrica.errors import ContricaWarning, RecordError
+from contrica.errors import ContricaWarning, DomainError, RecordError
 from contrica.estimator import ContrastiveICA
 from contrica.saving import Checkpoints
 
@@ -34,6 +34,9 @@ EXAMPLES = (
     "contrica fit toy.npz:x --times toy.npz:time --groups toy.npz:trial --lags 1-3 --components 3 --out by-time",
     "contrica fit 'toy.csv:x_*' --labels toy.csv:factors_0 --components 3 --checkpoint state --out by-label --json",
 )
+
+MOST_COMPONENTS = 4096
+"""Codes beyond which the memory of a fit is a mistake rather than a wish."""
 
 
 def fit(
@@ -90,6 +93,8 @@ def fit(
     """
     ensure_free(out, overwrite=overwrite)
     ensure_device(device)
+    if components > MOST_COMPONENTS:
+        raise DomainError(f"--components must be at most {MOST_COMPONENTS}, got {components}; pass fewer")
     kinds = None if label_kinds is None else [word.strip() for word in label_kinds.split(",")]
     rows = recording(
         file, labels=labels, positives=positives, groups=groups, times=times, transpose=transpose, label_kinds=kinds

@@ -95,7 +95,7 @@ def ensure_device(name: str) -> None:
     """Raise DomainError unless torch can compute on the device of that name."""
     try:
         if name != "auto":
-            torch.empty(1, device=name)
+            float(torch.ones(1, device=name))
     except (RuntimeError, AssertionError, ValueError) as error:
         raise DomainError(
             f"--device must be auto or one that is here, got {name!r} ({brief(error)}); pass cpu"

@@ -31,6 +31,13 @@ SCALE = 0.1
 
 LEAST_PER_TRIAL = 20
 
+MOST_FACTORS = 1000
+
+LARGEST_SEED = 2**63 - 1
+
+MOST_VALUES = 10**9
+"""Rows times factors, which are held in memory."""
+
 
 def simulate(
     *,
@@ -45,10 +52,17 @@ def simulate(
     """Write a data set with known factors: recording, pairs, trials and times."""
     _checks.count(factors, "factors", least=2)
     _checks.count(trials, "trials")
+    if rows * factors > MOST_VALUES or factors > MOST_FACTORS:
+        raise DomainError(
+            f"a simulation must have at most {MOST_FACTORS} factors and {MOST_VALUES} values, got {rows} rows of"
+            f" {factors}; pass fewer"
+        )
     if _checks.count(rows, "rows") < LEAST_PER_TRIAL * trials:
         raise DomainError(f"rows must be at least {LEAST_PER_TRIAL} per trial, got {rows} for {trials}; pass more")
     ensure_writable(out, overwrite=overwrite)
-    generator = torch.Generator().manual_seed(_checks.count(seed, "seed", least=0))
+    if _checks.count(seed, "seed", least=0) > LARGEST_SEED:
+        raise DomainError(f"seed must be at most {LARGEST_SEED}, got {seed}; pass a smaller number")
+    generator = torch.Generator().manual_seed(seed)
     write_arrays(out, _data(factors, rows, trials, generator), overwrite=overwrite)
     step = suggestions(contents(out))[0]
     if as_json:
