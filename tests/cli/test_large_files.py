@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-ROWS, COLUMNS = 60_000, 2048
+ROWS, COLUMNS = 240_000, 512
 """480 MiB of float32."""
 
 LIMIT = """
@@ -29,11 +29,11 @@ def recording(tmp_path_factory):
     mixing = rng.normal(size=(3, COLUMNS)).astype(np.float32)
     written = np.lib.format.open_memmap(folder / "large.npy", "w+", np.float32, (ROWS, COLUMNS))
     with h5py.File(folder / "large.h5", "w") as file:
-        packed = file.create_dataset("x", (ROWS, COLUMNS), "f4", chunks=(500, COLUMNS), compression="lzf")
-        for first in range(0, ROWS, 10_000):
-            turns = np.arange(first, first + 10_000)[:, None] / np.array([50.0, 37.0, 21.0])
-            written[first : first + 10_000] = np.sin(turns).astype(np.float32) @ mixing
-            packed[first : first + 10_000] = written[first : first + 10_000]
+        packed = file.create_dataset("x", (ROWS, COLUMNS), "f4", chunks=(2000, COLUMNS), compression="lzf")
+        for first in range(0, ROWS, 40_000):
+            turns = np.arange(first, first + 40_000)[:, None] / np.array([50.0, 37.0, 21.0])
+            written[first : first + 40_000] = np.sin(turns).astype(np.float32) @ mixing
+            packed[first : first + 40_000] = written[first : first + 40_000]
     written.flush()
     return folder
 
