@@ -40,6 +40,7 @@ def without_code(page):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::contrica.errors.ContricaWarning")  # the fits are short, and the pages say it warns
 @pytest.mark.parametrize("page", [page for page in PAGES if not without_code(page)], ids=lambda page: page.stem)
 def test_the_code_of_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -25,7 +25,7 @@ def tiny(experiment):
         small |= {"mixing": dataclasses.replace(experiment.mixing, candidates=10), "widths": (8,)}
     if experiment.neighbourhoods is not None:
         small["neighbourhoods"] = dataclasses.replace(
-            experiment.neighbourhoods, cell_size=32, pool_size=1024, plain_steps=1, refresh_steps=1
+            experiment.neighbourhoods, cell_size=32, pool_size=64, first_pool_size=64, plain_steps=1
         )
     return dataclasses.replace(experiment, **small)
 
