@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -239,6 +240,9 @@ def test_an_existing_model_is_replaced_only_when_asked(capsys, here):
 # What happens to a fit that is stopped, by the user, by the system, or by a full disk.
 
 
+FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); "
+"""A disk on which no file can be larger than 4 KiB."""
+
 LONG = ["fit", "toy.npz:x", *PAIRS, "--components", "3", "--batch-size", "64", "--patience", "0", "--seed", "7"]
 
 
@@ -278,17 +282,34 @@ def test_ctrl_c_ends_a_fit_with_a_model_that_can_be_used(program, capsys, here):
 
 
 @pytest.mark.slow
-def test_a_fit_that_was_killed_goes_on_to_the_same_codes_bit_by_bit(program, capsys, here):
-    steps = ["--steps", "400"]
-    with started(program, here, *LONG, *steps, "--out", "whole") as fitting:
-        assert fitting.wait(timeout=200) == 0, fitting.stderr.read()
-    state = ["--checkpoint", "state", "--checkpoint-every", "0.05"]
-    with started(program, here, *LONG, *steps, *state, "--out", "broken") as fitting:
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_fit_that_is_killed_again_and_again_ends_in_the_model_of_the_unbroken_one_bit_by_bit(program, here):
+    """SIGKILL at a random moment of each run of the same command, which writes a checkpoint after every step."""
+    command = [program[0][0], str(Path(__file__).parents[1] / "killed_command.py"), "report.json"]
+    done = subprocess.run(command, env=program[1], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    report = json.loads((here / "report.json").read_text())
+    assert report.pop("kills") >= 50
+    assert report.pop("kills in a write") >= 10
+    assert report == {"steps lost or gained": 0, "bit equal": True, "left over": []}
+
+
+@pytest.mark.slow
+def test_a_fit_whose_disk_was_full_goes_on_from_the_checkpoint_before(program, capsys, here):
+    words = [*LONG, "--steps", "200", "--out", "broken", "--checkpoint", "state", "--force"]
+    with started(program, here, *words, "--checkpoint-every", "0.05") as fitting:
         wait_for((here / "state" / "manifest.json").exists, fitting)
-        fitting.kill()
-    assert not (here / "broken").exists()
-    with started(program, here, *LONG, *steps, *state, "--out", "broken") as fitting:
-        assert fitting.wait(timeout=200) == 0, fitting.stderr.read()
+        fitting.send_signal(signal.SIGINT)
+        assert fitting.wait(timeout=120) == 130
+    before = {path: path.read_bytes() for path in (here / "state").iterdir()}
+    with started(program, here, *words, "--checkpoint-every", "0.05", before=FULL) as fitting:
+        said, error = fitting.communicate(timeout=120)
+    assert (fitting.returncode, said) == (2, ""), error
+    assert "state must be writable, and it is not (File too large)" in error
+    assert {path: path.read_bytes() for path in (here / "state").iterdir()} == before
+    for out in (words, [word for word in words if word not in ("--checkpoint", "state")]):
+        out[out.index("--out") + 1] = "whole" if "state" not in out else "broken"
+        assert run(capsys, *out)[0] == 0
     np.testing.assert_array_equal(codes_of(capsys, "broken"), codes_of(capsys, "whole"))
 
 
@@ -298,10 +319,6 @@ def test_the_state_of_another_fit_is_refused(capsys, here):
     fitted(capsys, *words)
     assert "state is of others" in refused(capsys, "fit", *words, *STEPS, "--seed", "9", "--out", "other")
     assert not (here / "other").exists()
-
-
-FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); "
-"""A disk on which no file can be larger than 4 KiB."""
 
 
 @pytest.mark.slow
