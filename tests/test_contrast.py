@@ -115,6 +115,7 @@ def assert_equal_with_gradients(found, expected, leaves, **tolerance):
 EXACT = {"rtol": 1e-10, "atol": 1e-12}
 
 
+@pytest.mark.slow
 @every_tiling
 @every_loss
 def test_the_contrast_and_all_its_gradients_are_those_of_the_dense_formula(name, tiles, monkeypatch):
@@ -229,6 +230,7 @@ def test_separate_negatives_replace_the_other_positives(name, tiles, plan, monke
     assert_equal_with_gradients(found, expected, leaves, **EXACT)
 
 
+@pytest.mark.slow
 @given(
     batch=st.integers(2, 12),
     dim=st.integers(1, 3),
@@ -530,6 +532,7 @@ def test_a_contrast_with_nothing_is_refused():
 bad_ids = st.sampled_from([None, 3, torch.arange(3), torch.arange(5), torch.zeros(4, 1), torch.zeros(())])
 
 
+@pytest.mark.slow
 @given(left=bad_ids, right=bad_ids)
 def test_ids_that_do_not_number_the_rows_are_refused(left, right):
     critic = Critic(PowerSum(2))

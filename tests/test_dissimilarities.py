@@ -52,6 +52,7 @@ def every_dissimilarity():
 EVERY = dict(every_dissimilarity())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVERY)
 def test_a_dissimilarity_keeps_its_contract(name):
     check_dissimilarity(EVERY[name], 3)

@@ -46,6 +46,7 @@ def record():
     return run(experiment())
 
 
+@pytest.mark.slow
 def test_the_same_experiment_gives_the_same_record_but_for_the_seconds(record):
     again = run(experiment())
 
@@ -56,6 +57,7 @@ def test_the_same_experiment_gives_the_same_record_but_for_the_seconds(record):
     assert timeless(again) == timeless(record)
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_record(record):
     assert run(experiment(seed=1)).scores["r2"]["value"] != record.scores["r2"]["value"]
 
@@ -80,12 +82,14 @@ def test_the_curve_starts_at_the_first_step_and_ends_at_the_last(record):
     assert record.processor_seconds > 0.0
 
 
+@pytest.mark.slow
 def test_a_step_is_seen_by_the_caller():
     seen = []
     run(experiment(training=TrainingOptions(steps=3, batch_size=16)), on_step=lambda step: seen.append(step.step))
     assert seen == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_the_guarantee_of_the_record_is_refused_where_an_offset_is_missing(record):
     assert record.guarantee["holds"]
     assert record.guarantee["axes"]
@@ -95,6 +99,7 @@ def test_the_guarantee_of_the_record_is_refused_where_an_offset_is_missing(recor
     assert "alpha~" in refused["text"]
 
 
+@pytest.mark.slow
 def test_streams_differ_by_name_and_by_seed_and_leave_the_global_generator_alone():
     before = torch.get_rng_state()
     states = {
@@ -130,6 +135,7 @@ def test_nothing_is_learned_besides_where_nothing_asks_for_it(record):
     assert record.second_stage is None
 
 
+@pytest.mark.slow
 def test_a_second_stage_that_nothing_supports_says_why_and_claims_nothing():
     space = Euclidean(2)
     law = LatentModel(NormalMarginal(space), NormalConditional(space, 1.0))
@@ -172,6 +178,7 @@ def test_calibration_is_one_and_the_gap_closes_where_the_model_contains_the_trut
 BRIEF = TrainingOptions(steps=3, batch_size=32)
 
 
+@pytest.mark.slow
 def test_codes_live_where_the_output_says_and_each_run_trains_a_copy():
     sphere, output = Sphere(3), SphereOutput(3, learnable_radius=True)
     latents = LatentModel(UniformMarginal(sphere), VonMisesFisherConditional(sphere, 10.0))
@@ -183,6 +190,7 @@ def test_codes_live_where_the_output_says_and_each_run_trains_a_copy():
     assert output.log_radius.item() == 0.0
 
 
+@pytest.mark.slow
 def test_a_box_of_codes_is_part_of_what_is_promised():
     normal = LatentModel(UniformMarginal(Box(2)), NormalConditional(Box(2), 0.1))
     made = experiment(latents=normal, dissimilarity=SquaredEuclidean(weight=50.0), training=BRIEF)
@@ -192,6 +200,7 @@ def test_a_box_of_codes_is_part_of_what_is_promised():
     assert not run(learned).guarantee["axes"]
 
 
+@pytest.mark.slow
 def test_the_number_of_codes_is_that_of_the_output():
     made = experiment(output=Unbounded(3), dissimilarity=PowerSum(3, exponent=1.0), training=BRIEF)
     assert made.code_dim == 3
@@ -203,6 +212,7 @@ def test_the_number_of_codes_is_that_of_the_output():
     assert "as many codes as factors" in fewer.guarantee["text"]
 
 
+@pytest.mark.slow
 def test_a_folded_mixing_and_noise_are_run_described_and_refused_a_guarantee():
     mixing = MLPMixing(num_layers=1, candidates=50)
     folded = run(experiment(mixing=FoldedMixing(mixing, factors=(1,)), training=BRIEF))
@@ -254,6 +264,7 @@ def test_descriptions_of_different_dissimilarities_differ(one, other):
     assert experiment(dissimilarity=one).describe() != experiment(dissimilarity=other).describe()
 
 
+@pytest.mark.slow
 def test_a_direction_beside_a_position_is_one_experiment():
     sphere, box = Sphere(3), Box(2)
     latents = LatentModel(

@@ -173,6 +173,7 @@ def test_a_value_beyond_the_bound_is_noticed():
         agree([torch.tensor([1.0, 2.0001])], [torch.tensor([1.0, 2.0]).double()], 1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "dtype", "reduction"), ALL)
 def test_values_and_gradients_are_those_of_the_plain_form(name, dtype, reduction):
     check(name, reduction, sides(37, 301, dtype), PairPlan())

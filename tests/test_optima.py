@@ -18,6 +18,7 @@ def draw(rows=256, seed=0):
     return MODEL.sample(rows, generator=torch.Generator().manual_seed(seed))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", LOSSES, ids=str)
 def test_the_ratio_of_a_wrong_scale_loses_to_the_exact_one_on_many_pairs(loss):
     batches = [draw(seed=seed) for seed in range(12)]

@@ -329,6 +329,7 @@ def test_with_both_offsets_every_loss_recovers_the_latent_isometrically(name, ma
     assert (least, most) == (pytest.approx(1.0, abs=0.01), pytest.approx(1.0, abs=0.01))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("marginal", MARGINALS)
 def test_infonce_needs_the_candidate_offset_alone(marginal):
     gap, least, most = fitted(InfoNCE(), marginal, ("alpha~",))
@@ -399,6 +400,7 @@ def loss_of_rotated_latents(truth, model, degrees):
 L1_SQUARED = NormPower(norm_exponent=1.0, power=2.0, weight=1.0 / (2.0 * NOISE**2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("truth", "model", "expected"),
     [

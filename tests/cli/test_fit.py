@@ -51,6 +51,7 @@ def test_a_fit_leaves_a_model_that_transforms_and_scores(capsys, here):
     assert told["scores"]["code_dim"] == 3
 
 
+@pytest.mark.slow
 def test_people_are_told_what_was_found_and_what_to_run_next(capsys, here):
     code, said, error = run(capsys, "fit", "toy.npz:x", *PAIRS, "-n", "3", *STEPS, "--out", "m")
     assert (code, error) == (0, "")
@@ -61,6 +62,7 @@ def test_people_are_told_what_was_found_and_what_to_run_next(capsys, here):
     assert json.loads(run(capsys, "report", "m", "--json")[1])["rows"] == 2400
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_codes_to_the_last_bit(capsys, here):
     codes = []
     for out, seed in (("a", "1"), ("b", "1"), ("c", "2")):
@@ -71,6 +73,7 @@ def test_the_same_seed_gives_the_same_codes_to_the_last_bit(capsys, here):
     assert not np.array_equal(codes[0], codes[2])
 
 
+@pytest.mark.slow
 def test_pairs_by_labels_take_text_numbers_and_periods(capsys, here):
     rows = 400
     angle = np.linspace(0, 720, rows) % 360
@@ -143,6 +146,7 @@ def test_constant_columns_contribute_nothing(capsys, here):
     assert np.load("c.npy").std(0).min() > 0
 
 
+@pytest.mark.slow
 def test_duplicated_rows_are_kept(capsys, here):
     assert fitted(capsys, awkward("a", x=lambda x: np.repeat(x, 3, 0)))["rows"] == 900
 
@@ -156,6 +160,7 @@ def test_one_trial_is_enough(capsys, here):
     assert fitted(capsys, file, "--groups", "a.npz:trial")["pairs"] == "time"
 
 
+@pytest.mark.slow
 def test_a_lag_as_long_as_the_longest_trial_is_refused(capsys, here):
     file = awkward("a", trial=np.repeat(np.arange(30), 10))
     assert "lag" in refused(capsys, "fit", file, "--groups", "a.npz:trial", "--lags", "10", "--out", "m")
@@ -172,6 +177,7 @@ def test_labels_with_one_value_are_refused(capsys, here):
 # What is refused, before any work is done.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -227,6 +233,7 @@ def test_what_is_refused_gets_one_sentence_and_exit_code_2(words, says, capsys, 
     assert sorted(here.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_an_existing_model_is_replaced_only_when_asked(capsys, here):
     fitted(capsys, "toy.npz:x", "--groups", "toy.npz:trial")
     before = {path: path.read_bytes() for path in (here / "m").iterdir()}

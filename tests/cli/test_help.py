@@ -36,11 +36,13 @@ def run_examples(verb, capsys):
             json.loads(out.out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["", "simulate", "list", "show", "run", "doctor"])
 def test_each_example_in_the_help_works_in_an_empty_folder(verb, capsys, trained):
     run_examples(verb, capsys)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["inspect", "fit", "transform", "score"])
 def test_each_example_in_the_help_works_beside_a_recording_and_a_model(verb, capsys, here):
     if verb == "fit":

@@ -70,6 +70,7 @@ def test_where_there_is_no_recording_nothing_is_suggested(folder, capsys):
     assert "Nothing in it is a recording" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["toy.npz", "toy.csv", "toy.parquet", "toy.h5"])
 def test_what_is_simulated_is_understood(name, folder, capsys):
     assert cli.main(["simulate", "--rows", "400", "--trials", "10", "--out", name]) == 0

@@ -75,6 +75,7 @@ def test_a_run_is_silent_on_standard_error_where_that_is_no_terminal(capsys, tra
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_progress_is_shown_on_a_terminal(monkeypatch, trained):
     class Terminal(io.StringIO):
         def isatty(self):

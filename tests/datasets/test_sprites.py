@@ -40,6 +40,7 @@ def sprites(folder):
     return Sprites(folder)
 
 
+@pytest.mark.slow
 def test_each_part_is_the_sheet_that_its_factor_names(sprites):
     factors = torch.tensor([[6, 2, 5, 4, 3, 9, 0, 0, 0], [0, 0, 0, 5, 0, 0, 0, 0, 0]])
     images = (255 * sprites.images(factors)).round().int()
@@ -119,6 +120,7 @@ def test_a_missing_or_foreign_sheet_is_refused_and_named(folder, tmp_path):
         Sprites(folder, shrink=3)
 
 
+@pytest.mark.slow
 @needs_recordings
 def test_of_the_real_figures_only_eyes_and_a_few_actions_can_change_unseen():
     sprites, generator = Sprites(), torch.Generator().manual_seed(0)

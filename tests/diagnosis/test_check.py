@@ -24,6 +24,7 @@ def test_a_verdict_weighs_size_against_tolerance_and_chance(sizes, errors, verdi
     assert judge(np.array(sizes), np.array(errors), 0.2) is verdict
 
 
+@pytest.mark.slow
 @given(st.integers(0, 999), st.integers(1, 200))
 def test_effects_within_the_tolerance_are_hardly_ever_looked_at(seed, count):
     rng = np.random.default_rng(seed)

@@ -30,6 +30,7 @@ def in_two_parts(share_that_leave, num_pairs=1000):
     return PairBatch(pairs.anchors + 3.0 * side, pairs.positives + 3.0 * (side ^ leaves))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dim", [1, 3, 10])
 @pytest.mark.parametrize("marginal", [UniformMarginal, lambda box: ExponentialTiltMarginal(box, 3.0)])
 def test_a_box_hangs_together(dim, marginal):

@@ -187,6 +187,7 @@ def test_a_planted_violation_is_found_and_named(name):
     assert found.advice
 
 
+@pytest.mark.slow
 def test_dependent_noise_is_found():
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(2000, 2, generator=generator) @ torch.tensor([[1.0, 0.6], [0.0, 0.8]])
@@ -197,6 +198,7 @@ def test_dependent_noise_is_found():
     assert "steps in codes 0 and 1 go together" in found.sentence
 
 
+@pytest.mark.slow
 def test_more_information_than_a_batch_tells_apart_is_found():
     box = Box(10)
     law = LatentModel(UniformMarginal(box), LaplaceConditional(box, 0.05))
@@ -225,6 +227,7 @@ def test_few_rows_cannot_tell():
     assert not found.actions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [InfoNCE(direction="columns"), InfoNCE(direction="symmetric"), NWJ(log_form=True)])
 def test_what_a_loss_leaves_free_is_not_held_against_it(loss):
     found = [
@@ -247,6 +250,7 @@ def test_rows_of_a_group_are_one_unit_and_no_negatives():
     assert errors[1] == pytest.approx(errors[0], rel=0.15)  # not less by sqrt(2), as for 1200 independent rows
 
 
+@pytest.mark.slow
 def test_separate_negatives_and_anchors_as_negatives_are_contrasted_with():
     law = LatentModel(NormalMarginal(Euclidean(2), 1.0), NormalConditional(Euclidean(2), 1.0))
     pairs, others = drawn(law, 2000), drawn(law, 500, 1).positives
@@ -268,6 +272,7 @@ class Quadratic(nn.Module):
         return self.weight * x.square().sum(1)
 
 
+@pytest.mark.slow
 def test_a_dissimilarity_that_is_no_sum_is_looked_at_as_a_whole():
     generator = torch.Generator().manual_seed(0)
     latents = 4.0 * torch.randn(2000, 2, generator=generator)
@@ -282,6 +287,7 @@ def test_a_dissimilarity_that_is_no_sum_is_looked_at_as_a_whole():
     assert "noise of all codes is smaller" in half.sentence
 
 
+@pytest.mark.slow
 def test_factors_have_the_scale_and_the_information_of_the_law():
     law = LatentModel(UniformMarginal(PLANE), LaplaceConditional(PLANE, [0.02, 0.2]))
     found = diagnosis_of(law, exact_critic(law), num_pairs=4000).factors
@@ -309,6 +315,7 @@ def test_it_reads_as_sentences_and_turns_into_json():
         found.check("luck")
 
 
+@pytest.mark.slow
 def test_the_model_is_evaluated_as_it_is_used_and_left_as_it_was():
     law = LAPLACE
     encoder = nn.Sequential(nn.Identity(), nn.Dropout(0.5))

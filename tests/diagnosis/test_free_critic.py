@@ -69,6 +69,7 @@ def test_too_few_pairs_cannot_tell():
     assert "too few pairs" in found.sentence
 
 
+@pytest.mark.slow
 def test_equal_generators_give_equal_findings_and_groups_stay_on_one_side():
     pairs = drawn(SKEWED, 500)
     pairs = PairBatch(pairs.anchors, pairs.positives, torch.arange(500) // 2)

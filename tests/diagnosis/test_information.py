@@ -30,6 +30,7 @@ def estimate(law, num_pairs, seed):
     return shared_information(*(side[:, 0].numpy() for side in drawn), np.arange(num_pairs))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAWS)
 def test_it_is_that_of_the_law(name):
     exact = LAWS[name].mutual_information()

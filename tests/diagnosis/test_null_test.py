@@ -65,11 +65,13 @@ def test_the_level_holds_for_slow_series_where_their_slowness_is_kept(shuffle):
     assert stats.binom.sf(found - 1, 200, 0.08) > 1e-3  # the seams cost a little of the level
 
 
+@pytest.mark.slow
 def test_shuffling_single_rows_of_slow_series_calls_chance_real():
     assert rejections(0.9, "shifts", repeats=60) < 9
     assert rejections(0.9, "rows", repeats=60) > 18  # where the level allows 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shuffle", ["rows", "blocks", "shifts"])
 def test_real_structure_is_found(shuffle):
     assert rejections(0.5, shuffle, repeats=20, related=True) >= 18  # a turn by few rows leaves most in place
@@ -124,6 +126,7 @@ def test_a_shuffle_is_a_permutation_that_keeps_what_it_promises(trial_of_row, sh
                 assert (moved == members[trials[moved[0]]]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shuffle", "ways"), [("rows", 24), ("blocks", 2), ("shifts", 4)])
 def test_every_order_is_drawn_equally_often(shuffle, ways):
     shuffles = Shuffles.of(np.zeros(4, np.int64), shuffle, 2 if shuffle == "blocks" else None)

@@ -75,6 +75,7 @@ def test_right_axes_are_not_called_into_question(name):
     assert verdicts.count(Verdict.FINE) >= (0 if name == "exponent 4" else 12)  # which holds axes more loosely
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("critic", [exact_critic(NORMAL), Critic(SquaredEuclidean(weight=22.2))], ids=["p = 2", "l_2"])
 def test_axes_of_normal_noise_are_arbitrary(critic):
     found = found_in(NORMAL, critic=critic, num_pairs=300)
@@ -116,6 +117,7 @@ def test_a_small_turn_is_measured():
         assert abs(turn.value + degrees) < 4 * turn.standard_error + 0.3 * abs(degrees)
 
 
+@pytest.mark.slow
 def test_axes_of_a_plane_are_certain_or_turned():
     law = RIGHT["Laplace"]
     assert found_in(law).verdict is Verdict.FINE
@@ -127,6 +129,7 @@ def test_one_code_is_its_own_axis():
     assert found_in(LatentModel(UniformMarginal(line), LaplaceConditional(line, 0.1)), num_pairs=200).measured == ()
 
 
+@pytest.mark.slow
 def test_few_rows_cannot_tell():
     assert found_in(LAPLACE, num_pairs=150).verdict is Verdict.CANNOT_TELL
 

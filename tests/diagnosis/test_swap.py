@@ -42,6 +42,7 @@ def autoregression(degrees, num_pairs=2000, seed=0, memory=0.8):
     return PairBatch(latents, memory * latents @ turn + math.sqrt(1 - memory**2) * noise)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REVERSIBLE)
 def test_walls_and_uneven_laws_have_no_direction(name):
     verdicts = [checked(drawn(REVERSIBLE[name], 2000, seed)).verdict for seed in range(14)]

@@ -18,6 +18,7 @@ def fit(X, *labels, **known):
     return ContrastiveICA(2, **QUICK, **settings).fit(X, *labels, **known)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_rows_that_are_not_finite_are_refused_and_named(bad, dtype):
@@ -57,6 +58,7 @@ def test_two_rows_of_one_time_are_refused():
         fit(recording(6), times=[0, 1, 2, 3, 3, 4])
 
 
+@pytest.mark.slow
 def test_one_trial_is_enough():
     assert np.isfinite(fit(recording(), groups=np.zeros(300)).codes_).all()
     assert len(fit(recording(1000), groups=np.zeros(1000), validation_fraction=0.06).validation_curve_) > 0
@@ -93,6 +95,7 @@ def test_labels_that_are_nowhere_near_each_other_are_refused():
         model.fit(recording(), np.arange(300.0))
 
 
+@pytest.mark.slow
 def test_sorted_classes_can_be_held_out():
     y = np.repeat(np.arange(10), 100)
     assert len(ContrastiveICA(2, steps=40, widths=(8,), random_state=0).fit(recording(1000), y).validation_curve_) > 0

@@ -129,6 +129,7 @@ def test_a_loss_and_a_dissimilarity_may_be_given_as_they_are():
     assert model.critic_.anchor_offset is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["infonce", "nce", "scl", "nwj"])
 @pytest.mark.parametrize(
     "dissimilarity", ["laplace", "normal", "generalised_normal", "flat", "correlated_normal", "sphere"]
@@ -142,6 +143,7 @@ def test_soap_is_an_optimizer():
     assert np.isfinite(ContrastiveICA(optimizer="soap", **QUICK).fit(recording()).codes_).all()
 
 
+@pytest.mark.slow
 def test_the_curves_say_what_happened():
     model = ContrastiveICA(2, steps=80, widths=(8,), random_state=0, patience=None).fit(recording(700))
     assert len(model.loss_curve_) == model.n_iter_ == 80
@@ -156,12 +158,14 @@ def test_few_rows_are_all_trained_on(fitted):
     assert fitted.diagnosis_ is None
 
 
+@pytest.mark.slow
 def test_a_held_out_score_of_noise_is_about_chance():
     noise = np.random.default_rng(0).normal(size=(2000, 4))
     model = ContrastiveICA(2, steps=60, widths=(16,), random_state=0, validation_fraction=0.0).fit(noise[:1000])
     assert abs(model.score(noise[1000:])) < 0.1
 
 
+@pytest.mark.slow
 def test_a_held_out_score_tells_what_a_pair_shares():
     X = np.random.default_rng(0).normal(size=(2000, 2))
     partner = X + 0.1 * np.random.default_rng(1).normal(size=X.shape)

@@ -20,6 +20,7 @@ def test_a_fit_is_diagnosed_on_rows_that_were_held_out():
     assert {check.name for check in found.checks} >= {"normalisation", "reliability", "saturation", "dimensions"}
 
 
+@pytest.mark.slow
 def test_each_check_that_asks_for_a_look_is_a_warning_with_what_to_do():
     rng = np.random.default_rng(0)
     shared = rng.normal(size=(3000, 1))

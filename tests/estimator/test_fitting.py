@@ -34,6 +34,7 @@ def fit(encoder, critic, *, steps=80, rows=40, held_out=True, patience=None, **s
     return curve, batches
 
 
+@pytest.mark.slow
 def test_the_parameters_of_the_smallest_held_out_loss_remain():
     encoder, critic = model()
     curve, batches = fit(encoder, critic)
@@ -43,6 +44,7 @@ def test_the_parameters_of_the_smallest_held_out_loss_remain():
     assert mean_loss(encoder, critic, InfoNCE(), batches) == pytest.approx(smallest, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_the_held_out_loss_is_taken_forty_times():
     curve, _ = fit(*model())
     assert len(curve.held_out) == VALUES
@@ -55,12 +57,14 @@ def test_training_ends_when_patience_does():
     assert len(curve.losses) == curve.held_out[-1][0] < 80
 
 
+@pytest.mark.slow
 def test_without_held_out_rows_the_last_parameters_remain():
     curve, _ = fit(*model(), held_out=False, patience=1)
     assert curve.best_step == len(curve.losses) == 80
     assert curve.held_out == []
 
 
+@pytest.mark.slow
 def test_an_interruption_is_handed_back_with_the_best_parameters():
     encoder, critic = model()
 
@@ -75,6 +79,7 @@ def test_an_interruption_is_handed_back_with_the_best_parameters():
     assert mean_loss(encoder, critic, InfoNCE(), batches) == pytest.approx(smallest, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_encoders_train_in_training_mode_and_are_looked_at_in_evaluation_mode():
     modes = []
 

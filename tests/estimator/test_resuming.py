@@ -32,6 +32,7 @@ def model(folder=None, *, killed_at=None, every=5, **settings):
     return ContrastiveICA(2, batch_size=64, checkpoint=checkpoint, on_step=on_step, **with_defaults)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::contrica.errors.ContricaWarning")
 @pytest.mark.parametrize("settings", [{}, {"optimizer": "adamw"}, {"patience": 3, "learning_rate": 0.3}])
 @pytest.mark.parametrize("killed_at", [3, 11, 26, 40])
@@ -46,6 +47,7 @@ def test_a_fit_that_was_killed_goes_on_to_the_same_codes(tmp_path, killed_at, se
     assert resumed.best_iter_ == unbroken.best_iter_
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::contrica.errors.ContricaWarning")
 def test_a_fit_without_a_seed_goes_on_with_the_seed_that_it_drew(tmp_path):
     with pytest.raises(Killed):
@@ -54,6 +56,7 @@ def test_a_fit_without_a_seed_goes_on_with_the_seed_that_it_drew(tmp_path):
     assert model(tmp_path, random_state=None).fit(recording()).loss_curve_ == losses
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::contrica.errors.ContricaWarning")
 def test_an_interrupted_fit_works_and_goes_on(tmp_path):
     def interrupt(record):
@@ -68,6 +71,7 @@ def test_an_interrupted_fit_works_and_goes_on(tmp_path):
     np.testing.assert_array_equal(model(tmp_path).fit(recording()).codes_, unbroken.codes_)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::contrica.errors.ContricaWarning")
 @pytest.mark.parametrize(
     ("X", "settings"),
@@ -79,6 +83,7 @@ def test_no_other_fit_goes_on_from_a_checkpoint(tmp_path, X, settings):
         model(tmp_path, **settings).fit(X)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_another_fit_is_refused(tmp_path):
     model(tmp_path, validation_fraction=0.0).fit(recording(100))
     checkpoints = Checkpoints(tmp_path)

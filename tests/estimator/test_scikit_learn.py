@@ -14,6 +14,7 @@ def array_api(monkeypatch):
     monkeypatch.setenv("SCIPY_ARRAY_API", "1")
 
 
+@pytest.mark.slow
 @parametrize_with_checks([ContrastiveICA(**QUICK), ContrastiveICA(pairs="time", **QUICK)])
 def test_scikit_learn_finds_nothing_to_complain_of(estimator, check):
     check(estimator)

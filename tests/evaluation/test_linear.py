@@ -82,6 +82,7 @@ def test_the_chance_of_in_sample_r2_is_what_noise_gets():
     assert found.value == pytest.approx(found.chance, abs=0.02)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000), st.floats(-100, 100))
 def test_an_invertible_affine_map_of_the_codes_changes_nothing(seed, shift):
     factors = normal(120, 2)

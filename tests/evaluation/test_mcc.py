@@ -112,6 +112,7 @@ def test_the_matching_is_not_fitted_on_the_scored_rows():
     assert found.mean.low < 0.0 < found.mean.high
 
 
+@pytest.mark.slow
 @given(
     st.permutations(range(3)),
     st.lists(st.sampled_from([-1e150, -2.0, -1e-150, 1e-150, 3.0, 1e150]), min_size=3, max_size=3),
@@ -146,6 +147,7 @@ def test_groups_widen_the_interval():
     assert whole.high - whole.low > 2 * (alone.high - alone.low)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dim", "expected"), [(2, 0.91), (3, 0.83), (5, 0.72), (10, 0.58)])
 def test_a_rotation_of_uniform_factors_is_far_from_zero(dim, expected):
     factors = uniform(2000, dim)

@@ -31,6 +31,7 @@ def test_the_signed_fit_is_the_best_matching_with_a_line_per_axis():
     np.testing.assert_allclose(fitted.predict(codes), np.stack(expected, axis=1), atol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alignment", PERMUTATIONS)
 @given(st.permutations(range(3)), st.lists(st.sampled_from([-1e150, -2.0, 1e-150, 3.0]), min_size=3, max_size=3))
 def test_permutation_sign_and_scale_of_the_codes_change_nothing(alignment, order, scales):

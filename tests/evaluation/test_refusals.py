@@ -95,6 +95,7 @@ def test_a_constant_code_is_no_error(entry):
     entry(np.column_stack([GOOD[:, 0], np.ones(200)]), GOOD)
 
 
+@pytest.mark.slow
 @EACH
 @pytest.mark.parametrize("scale", [1e-150, 1e150])
 def test_units_of_any_size_are_no_error(entry, scale):

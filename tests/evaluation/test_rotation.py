@@ -25,6 +25,7 @@ def test_the_fit_is_that_of_scipy_with_the_best_scale():
     np.testing.assert_allclose(Rotation.fit(codes, factors).predict(codes), expected, atol=1e-12)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000), st.floats(0.01, 100), st.floats(-100, 100), st.floats(-150, 150))
 def test_rotation_reflection_shift_and_scale_of_the_codes_change_nothing(seed, scale, shift, power):
     codes = normal(100, 3)

@@ -63,6 +63,7 @@ def test_without_observations_only_the_floors_that_need_none_are_given(scene):
     assert score(codes, factors, floors=False).floors == {}
 
 
+@pytest.mark.slow
 def test_the_same_seed_repeats_everything_and_another_does_not(scene, found):
     codes, factors, observations = scene
     assert score(codes, factors, observations=observations) == found

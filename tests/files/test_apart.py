@@ -31,6 +31,7 @@ def path(tmp_path):
     return tmp_path / "x.h5"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "says"),
     [
@@ -62,6 +63,7 @@ def test_what_the_process_does_becomes_one_sentence(program, says, path, monkeyp
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.slow
 def test_a_process_that_ended_is_started_again(path):
     with ReaderProcess() as process:
         for _ in range(2):

@@ -68,6 +68,7 @@ def look_after(ending, count, folder, monkeypatch):
     assert len(list(folder.rglob("*"))) == (3 if ending == "png" else 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", SEEDS)
 def test_a_few_hostile_files_end_in_an_array_or_a_sentence(ending, tmp_path, monkeypatch):
     look_after(ending, FEW, tmp_path, monkeypatch)

@@ -68,6 +68,7 @@ EVERYWHERE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_every_format_gives_back_the_numbers_that_were_saved(dtype, folder, process):
     write_all(dtype)
@@ -290,6 +291,7 @@ def test_an_archive_that_would_fill_the_memory_is_refused_unpacked(claimed, fold
         read("x.npz")
 
 
+@pytest.mark.slow
 def test_a_bomb_in_other_formats_is_refused_unread(folder, process, monkeypatch):
     with h5py.File("x.h5", "w") as file:
         file.create_dataset("x", shape=(10**9, 100), chunks=(1000, 10), dtype="f8", compression="gzip")
@@ -346,6 +348,7 @@ def test_names_in_an_archive_never_become_files(folder):
     assert not os.path.exists("/tmp/escaped.npy")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("address", "error", "says"),
     [

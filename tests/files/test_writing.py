@@ -43,6 +43,7 @@ def test_an_archive_can_be_opened_by_numpy_and_by_zip(folder):
     assert zipfile.ZipFile("codes.npz").testzip() is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [".npz", ".h5"])
 def test_several_arrays_keep_their_names(ending, folder):
     arrays = {"x": CODES, "trial": np.arange(10)}

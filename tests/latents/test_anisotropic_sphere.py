@@ -32,6 +32,7 @@ def sphere_grid(size=1200):
     return np.stack([radius * np.cos(azimuth), radius * np.sin(azimuth), height], -1), 4.0 * math.pi / size**2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", [[1.0, 3.0, 9.0], [0.1, 0.1, 30.0]])
 def test_draws_on_the_sphere_follow_the_density(weights):
     points, cell = sphere_grid()
@@ -102,6 +103,7 @@ def test_the_density_of_ten_concentrations_averages_to_one_over_the_sphere():
     assert shares.std() / math.sqrt(100_000) < 0.05
 
 
+@pytest.mark.slow
 @given(
     weights=st.lists(st.floats(0.01, 300.0), min_size=2, max_size=12),
     seed=st.integers(0, 10),

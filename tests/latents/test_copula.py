@@ -46,6 +46,7 @@ def test_each_factor_keeps_its_law_and_the_ranks_their_correlation(name):
     assert abs(ranks - 6.0 / math.pi * math.asin(0.35)) < 0.03
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_the_density_integrates_to_one_and_to_the_law_of_each_factor(name):
     marginal = correlated(name)

@@ -93,6 +93,7 @@ def test_the_log_density_is_the_normalised_density(case):
     assert_close(marginal.log_density(latents), torch.from_numpy(expected), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_density_of_one_factor_integrates_to_one(case):
     marginal, _ = case
     low, high = (marginal.space.low, marginal.space.high) if isinstance(marginal.space, Box) else (-40.0, 40.0)

@@ -76,6 +76,7 @@ def case(request):
     return model, joint_on_a_grid(MARGINALS[marginal][1], NOISES[noise][1])
 
 
+@pytest.mark.slow
 def test_the_log_density_ratio_is_that_of_a_fine_grid(case):
     model, joint = case
     points = torch.from_numpy(MIDDLES[::40, None].copy())
@@ -163,6 +164,7 @@ MODELS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_the_mutual_information_is_the_mean_log_ratio_of_positives(name):
     model = MODELS[name]
@@ -264,6 +266,7 @@ def test_information_adds_up_over_factors_and_chi_squares_multiply():
     assert_close(1.0 + both.chi_square(), math.prod(1.0 + model.chi_square() for model in single), rtol=1e-12, atol=0.0)
 
 
+@pytest.mark.slow
 def test_a_chi_square_beyond_float64_is_infinite():
     space = Euclidean(300)
     assert LatentModel(NormalMarginal(space, 1.0), NormalConditional(space, 0.01)).chi_square() == math.inf

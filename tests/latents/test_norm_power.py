@@ -47,6 +47,7 @@ def test_the_directions_are_those_of_the_density_in_the_plane(norm_exponent, pow
     assert stats.kstest(angles, lambda a: np.interp(a, grid, mass / mass[-1])).pvalue > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("norm_exponent", "power"), [(1.0, 2.0), (3.0, 1.0), (2.0, 2.0)])
 def test_the_density_integrates_to_one_in_the_plane(norm_exponent, power):
     conditional = conditional_on(Euclidean(2), norm_exponent, power)

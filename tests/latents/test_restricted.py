@@ -28,6 +28,7 @@ SUPPORTS = {"hollow ball": HollowBall(2), "grid": BoxGrid(2, gap=0.3), "box": Bo
 ANCHORS = {"hollow ball": (0.0, -0.6), "grid": (0.3, 0.9), "box": (-1.0, 0.5)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", NOISES)
 @pytest.mark.parametrize("support", SUPPORTS)
 def test_draws_inside_have_the_shape_of_the_noise(noise, support):
@@ -74,6 +75,7 @@ def test_it_has_the_delta_of_the_noise_and_no_density():
     assert RestrictedConditional(NOISES["drifting"], Box(2)).dissimilarity is None
 
 
+@pytest.mark.slow
 def test_a_support_too_thin_beside_the_noise_ends_in_an_error_and_not_in_a_hang():
     space = HollowBall(8, inner=1.0 - 1e-7)
     conditional = RestrictedConditional(LaplaceConditional(Euclidean(8), 10.0), space)

@@ -35,6 +35,7 @@ def cosine_deficit_law(dim, concentration):
     return (lambda v: np.interp(v, deficit, mass / mass[-1])), mean, math.log(mass[-1]) + top + lower_sphere
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dim", DIMENSIONS)
 @pytest.mark.parametrize("concentration", CONCENTRATIONS)
 def test_the_angles_follow_the_density(dim, concentration):

@@ -36,6 +36,7 @@ def slopes(loss, positive, negative, weights=None):
     return torch.autograd.grad(loss(positive, negative, weights=weights), (positive, negative))
 
 
+@pytest.mark.slow
 @every_loss
 @given(batch=st.integers(1, 6), negatives=st.integers(1, 7), seed=st.integers(0, 999), spread=st.floats(0.1, 8.0))
 def test_a_loss_is_its_formula(name, batch, negatives, seed, spread):
@@ -101,6 +102,7 @@ def test_gradients_agree_with_finite_differences(name):
     assert torch.autograd.gradcheck(lambda p, n: LOSSES[name](p, n, weights=weights), (positive, negative))
 
 
+@pytest.mark.slow
 @every_loss
 @given(seed=st.integers(0, 999))
 def test_the_order_of_pairs_and_of_candidates_does_not_matter(name, seed):

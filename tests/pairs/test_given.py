@@ -26,6 +26,7 @@ def test_no_row_occurs_twice_in_a_batch_and_pairs_stay_together(sizes, seed):
     assert torch.equal(batch.positives, batch.anchors + 0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("num_pairs", "batch_size"), [(10, 3), (10, 8)])
 def test_every_row_and_every_two_rows_are_drawn_equally_often(num_pairs, batch_size):
     source, stream, draws = numbered(num_pairs), generator(), 1000

@@ -114,6 +114,7 @@ def source_and_law(labels=None, bandwidth=None, num_neighbours=None, periods=Non
     return source, law_by_enumeration(positives, classes, options.get("balanced", False))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_the_drawn_law_is_the_enumerated_one(name):
     source, law = source_and_law(**CASES[name])
@@ -121,6 +122,7 @@ def test_the_drawn_law_is_the_enumerated_one(name):
     assert source.num_dropped_rows == int((law.sum(1) == 0).sum())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a torus", "five labels", "labels in classes", "labels apart in time"])
 def test_the_law_is_the_same_where_neighbours_are_listed(name, monkeypatch):
     monkeypatch.setattr("contrica.pairs.label_grid.ROUNDS", 0)

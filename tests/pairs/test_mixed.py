@@ -42,6 +42,7 @@ def test_the_batch_holds_the_rows_that_are_drawn(size):
         assert torch.equal(batch.positives[:, 0].long(), rows[1])
 
 
+@pytest.mark.slow
 def test_where_a_pair_stands_says_nothing_of_its_source():
     apart = MixedPairs([GivenPairs(ROWS[:10], ROWS[:10]), GivenPairs(ROWS[10:], ROWS[10:])], [0.25, 0.75])
     second = torch.stack([apart.draw(8, generator=generator(seed)).anchors[:, 0] >= 10 for seed in range(300)])
@@ -49,6 +50,7 @@ def test_where_a_pair_stands_says_nothing_of_its_source():
     assert float((shares - 0.75).abs().max()) < 4 * (0.75 * 0.25 / 300) ** 0.5
 
 
+@pytest.mark.slow
 def test_a_source_of_which_one_pair_is_wanted_favours_none():
     source = MixedPairs([GivenPairs(ROWS[:4], ROWS[:4]), GivenPairs(ROWS[4:8], ROWS[4:8])])
     drawn = torch.cat([source.draw(2, generator=generator(seed)).anchors[:, 0] for seed in range(600)])

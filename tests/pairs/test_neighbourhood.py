@@ -152,12 +152,14 @@ def slopes_at_the_true_critic(pairs, stream, *, swap=False):
     return torch.stack(slopes).double()
 
 
+@pytest.mark.slow
 def test_the_true_critic_is_stationary_in_cells_of_the_candidates():
     pairs = NeighbourhoodPairs(laplace_pairs(1), nn.Identity(), cell_size=16, pool_size=256)
     slopes = slopes_at_the_true_critic(pairs, generator())
     assert (slopes.mean(0).abs() < 4 * slopes.std(0) / math.sqrt(len(slopes))).all()
 
 
+@pytest.mark.slow
 def test_the_true_critic_is_not_stationary_where_cells_look_at_the_anchors():
     model = laplace_pairs(1)
     swapped = PairsByAnchor(model.latent_model, model.mixing)
@@ -177,6 +179,7 @@ def test_stratified_neighbourhoods_have_the_optimum_of_the_whole_pool(loss):
         torch.testing.assert_close(best_logits(loss, [stratified(cell_of)]), exact, atol=0.06, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [NCE(), NWJ(), SCL()], ids=repr)
 def test_shared_candidates_without_their_weights_would_move_the_optimum(loss):
     anchors, positives = pool()
@@ -254,6 +257,7 @@ def test_a_pool_is_as_large_as_asked_for():
         pairs.refresh(generator=stream, pool_size=15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["within", "stratified"])
 def test_every_pair_of_a_pool_is_drawn_equally_often(form):
     rows = torch.arange(64.0)[:, None]

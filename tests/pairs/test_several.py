@@ -47,6 +47,7 @@ def sources():
     return [TemporalPairs(table, lags=1) for table in stacked]
 
 
+@pytest.mark.slow
 def test_each_batch_is_of_one_source_as_often_as_its_weight_says():
     pairs = EitherPairs(sources(), weights=[3.0, 1.0])
     generator = seeded()

@@ -141,6 +141,7 @@ def check(loss, kind, rows, columns, *, admit="all"):
     assert_same_with_gradients(found, oracle(loss, logits_of(leaves), T, A), leaves)
 
 
+@pytest.mark.slow
 @every_path
 @pytest.mark.parametrize("kind", KINDS)
 @every_loss
@@ -149,6 +150,7 @@ def test_every_loss_and_all_its_gradients_are_those_of_the_formula(loss, kind, p
     check(loss, kind, 7, 10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["classes", "classes but the own row"])
 @every_loss
 def test_so_are_they_in_the_compiled_pass(loss, kind, monkeypatch):
@@ -158,6 +160,7 @@ def test_so_are_they_in_the_compiled_pass(loss, kind, monkeypatch):
     check(loss, kind, 9, 300)
 
 
+@pytest.mark.slow
 @given(
     rows=st.integers(2, 9),
     columns=st.integers(2, 9),
@@ -172,6 +175,7 @@ def test_no_shape_and_no_path_changes_the_loss(rows, columns, loss, kind, path, 
         check(loss, kind, rows, columns, admit=admit)
 
 
+@pytest.mark.slow
 @every_path
 @every_loss
 def test_in_float32_values_and_gradients_agree_with_float64(loss, path, monkeypatch):
@@ -190,6 +194,7 @@ def test_in_float32_values_and_gradients_agree_with_float64(loss, path, monkeypa
         torch.testing.assert_close(one.double(), other, rtol=1e-5, atol=tolerance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "delta",
     [SquaredEuclidean(weight=0.5), Mahalanobis(2), SphereDot(concentration=2.0, learnable_concentration=True)],
@@ -309,6 +314,7 @@ def test_a_kernel_of_labels_as_targets():
     torch.testing.assert_close(found, expected.sum() / 7, rtol=1e-12, atol=0)
 
 
+@pytest.mark.slow
 def test_pairing_views_at_random_is_on_average_the_loss_of_all_of_them():
     """One-hot targets over all bijections of three views of an instance, against targets over all nine pairs."""
     u, w, instance = unit(6), unit(6).flip(0), torch.tensor([0, 0, 0, 1, 1, 1])

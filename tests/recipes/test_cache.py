@@ -96,6 +96,7 @@ def test_experiments_that_differ_have_keys_that_differ():
     assert [content_key(made) for made in variants()] == keys
 
 
+@pytest.mark.slow
 def test_every_experiment_of_the_recipes_has_a_key_that_using_it_does_not_change():
     for made in RECIPES:
         for one in made.build(seed=0):
@@ -145,6 +146,7 @@ def test_a_damaged_entry_is_passed_over_with_a_sentence_and_replaced(how, kept, 
     assert kept.find(experiment()) == record()
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.integers(min_value=0, max_value=10**6), byte=st.integers(min_value=0, max_value=255))
 def test_no_changed_byte_gives_another_record(place, byte, kept):

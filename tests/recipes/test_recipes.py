@@ -38,11 +38,13 @@ def test_experiments_have_names_of_their_own_that_no_seed_changes(name):
     assert all(experiment.seed == 1 for experiment in recipe(name).build(seed=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_steps_that_are_asked_for_are_those_of_every_experiment(name):
     assert {experiment.training.steps for experiment in recipe(name).build(seed=0, steps=7)} == {7}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_published_values_and_charts_are_of_experiments_that_there_are(name):
     found = recipe(name)

@@ -56,6 +56,7 @@ def test_rows_of_unequal_length_are_refused(name):
         Outcome.of(with_value((name, 0), [1.0]))
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(PLACES),
     st.sampled_from([None, "text", [], {}, [[]], {"a": 1}, -1, True, float("nan"), float("inf")]),

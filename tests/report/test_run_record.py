@@ -75,6 +75,7 @@ def test_seeds_that_are_no_whole_numbers_are_refused(seeds):
         RunRecord.from_json(json.dumps(found))
 
 
+@pytest.mark.slow
 @given(st.text() | st.binary().map(lambda data: data.decode("latin-1")))
 def test_no_text_gives_an_error_of_another_kind(text):
     with pytest.raises(RecordError):

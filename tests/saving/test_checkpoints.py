@@ -28,6 +28,7 @@ def advanced(training, steps):
     return training
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adamw", "soap"])
 def test_a_fit_goes_on_from_a_folder_to_the_same_end(optimizer, tmp_path):
     whole, other = parts(), parts(seed=7)
@@ -91,6 +92,7 @@ def test_notes_in_the_form_of_a_tensor_are_refused(tmp_path):
         Checkpoints(tmp_path).write(start(*parts()).state({"a": {"$tensor": "x"}}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", ["step", "settings", "encoder", "optimizer", "generator", "source", "notes"])
 def test_a_state_with_a_part_missing_or_of_another_type_is_a_sentence(field, tmp_path):
     Checkpoints(tmp_path / "out").write(advanced(start(*parts()), 2).state())

@@ -178,6 +178,7 @@ def test_a_disk_that_fails_at_any_call_leaves_the_old_version_and_nothing_else(o
     assert same(read_folder(place, kind="model"), NEW)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("old", [None, OLD])
 def test_a_writer_that_is_killed_at_any_call_leaves_the_old_or_the_new_version(old, tmp_path, monkeypatch):
     seen = set()
@@ -216,6 +217,7 @@ def test_a_real_limit_on_the_size_of_files_is_a_sentence_and_the_old_version_sta
     assert names(place) == {"manifest.json", data_file(place).name}
 
 
+@pytest.mark.slow
 def test_a_reader_beside_a_writer_sees_whole_versions_only(tmp_path):
     place = write(tmp_path / "out", ({"number": 0}, {"x": torch.full((50,), 0)}))
     done = threading.Event()
@@ -473,6 +475,7 @@ def mutated(content, stream):
 TOKENS = [b"{", b"}", b"[", b"]", b",", b'"', b":", b"null", b"NaN", b"-1", b"1e999", b"9" * 30, b"\\u0000", b"\xff"]
 
 
+@pytest.mark.slow
 def test_a_mutated_file_is_refused_or_means_the_same(tmp_path):
     stream = random.Random(0)
     place = write(tmp_path / "out")
@@ -493,6 +496,7 @@ def test_a_mutated_file_is_refused_or_means_the_same(tmp_path):
     assert refused > 1900
 
 
+@pytest.mark.slow
 def test_mutated_data_whose_sums_hold_never_do_anything_but_fail(tmp_path):
     stream = random.Random(1)
     place = write(tmp_path / "out")
@@ -543,6 +547,7 @@ def changed(value, stream, depth=0):
     )
 
 
+@pytest.mark.slow
 def test_a_manifest_with_changed_values_whose_sums_hold_is_refused_or_harmless(tmp_path):
     stream = random.Random(2)
     place = write(tmp_path / "out")

@@ -123,6 +123,7 @@ def same(left, right):
     return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: json.dumps(describe(part)))
 def test_every_part_comes_back_bit_by_bit(part, tmp_path):
     if isinstance(part, nn.Module):
@@ -284,6 +285,7 @@ def rewritten(place, descriptions, tensors=None):
     return place
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "description",
     [
@@ -375,6 +377,7 @@ def test_a_folder_of_a_model_without_parts_is_a_sentence(tmp_path):
         load_model(tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_changed_descriptions_are_refused_or_give_the_part_that_the_tensors_are_of(tmp_path):
     pieces = [None, True, 0, -1, 3, 1 << 40, 0.5, "", "MLP", [], [1] * 5, {}, {"class": "own", "name": "x"}]
     chance = random.Random(0)

@@ -19,6 +19,7 @@ def test_what_passes_comes_with_all_three_findings():
     assert [each.holds for each in evidence] == [True, True, True]
 
 
+@pytest.mark.slow
 def test_normality_is_tested_on_rows_that_were_not_fitted():
     rng = np.random.default_rng(0)
     refused = 0

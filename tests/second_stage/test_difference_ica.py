@@ -24,6 +24,7 @@ def test_normal_noise_is_refused():
         axes_from_differences(factors, factors + 0.1 * rng.normal(size=factors.shape), random_state=0)
 
 
+@pytest.mark.slow
 def test_noise_that_is_spherical_but_not_normal_is_refused():
     rng = np.random.default_rng(0)
     factors, noise = rng.normal(size=(2, 4000, 4))
@@ -31,6 +32,7 @@ def test_noise_that_is_spherical_but_not_normal_is_refused():
         axes_from_differences(factors, factors + 0.1 * noise * rng.exponential(size=(4000, 1)), random_state=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scale", "least"), [(0.05, 0.999), (0.15, 0.99)])
 def test_walls_bend_the_axes_of_dependent_factors_as_little_as_the_documentation_says(scale, least):
     rng = np.random.default_rng(0)

@@ -15,6 +15,7 @@ def uniform_codes(rows=2000, dim=10, residual=0.0):
     return codes, factors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("residual", [0.0, 0.1])
 def test_ten_uniform_factors_are_found_in_two_thousand_rows(residual):
     codes, factors = uniform_codes(residual=residual)
@@ -39,6 +40,7 @@ def test_two_normal_factors_among_others_are_refused():
         axes_from_independent_marginals(factors, random_state=0)
 
 
+@pytest.mark.slow
 def test_factors_with_a_strong_common_part_are_refused():
     from scipy.stats import norm
 
@@ -55,6 +57,7 @@ def test_weakly_dependent_factors_pass_and_cost_what_the_documentation_says():
     assert found == pytest.approx(0.97, abs=0.01)
 
 
+@pytest.mark.slow
 @settings(max_examples=5)
 @given(st.integers(0, 2**32 - 1))
 def test_another_affine_map_of_the_codes_gives_the_same_components(seed):

@@ -51,6 +51,7 @@ def test_ratios_and_their_errors_are_those_of_the_law():
     np.testing.assert_allclose(np.mean([other.standard_errors for other in others], axis=0), spread, rtol=0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scales", "groups"),
     [
@@ -88,6 +89,7 @@ def test_two_equal_ratios_are_told_apart_at_the_level_only(law):
     assert claims <= 5  # a Poisson count of mean 1 is above 5 in .06 % of cases
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(st.integers(0, 2**32 - 1))
 def test_an_invertible_affine_map_of_the_codes_changes_nothing(seed):

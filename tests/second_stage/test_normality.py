@@ -28,6 +28,7 @@ def test_the_normal_components_are_named():
     assert "component 0 may be" in non_normality(columns(1, 2), "codes").words
 
 
+@pytest.mark.slow
 def test_two_normal_components_pass_in_one_per_cent_of_draws():
     passed = sum(non_normality(columns(2, 1, rows=200, seed=seed), "codes").holds for seed in range(400))
     assert passed <= 11  # a Poisson count of mean 4 is above 11 in .1 % of cases

@@ -44,6 +44,7 @@ def counted(law, dim, surplus, noise, exponent, seed):
     return estimate_num_latents(*views, exponent).value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.01, 0.05])
 @pytest.mark.parametrize("dim", [3, 5, 8])
 @pytest.mark.parametrize("law", [independent, correlated])

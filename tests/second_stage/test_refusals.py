@@ -95,6 +95,7 @@ def test_a_repeated_code_is_refused_with_the_rank(name):
         PAIRED[name](GOOD[:, [0, 1, 2, 0]], POSITIVES[:, [0, 1, 2, 0]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resolve_axes", "differences", "noise ratios", "ratios"])
 def test_a_value_in_a_single_row_gives_a_result_or_a_refusal(name):
     codes, positives = GOOD.copy(), POSITIVES.copy()

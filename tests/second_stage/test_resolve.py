@@ -52,6 +52,7 @@ def resolved(law, *, rows, dim, seed):
     return axes, matched_correlation(axes.transform(codes), factors)
 
 
+@pytest.mark.slow
 @EACH
 def test_the_method_that_applies_is_picked_and_finds_the_factors(method, law, before):
     axes, correlation = resolved(law, rows=4000, dim=5, seed=0)
@@ -68,6 +69,7 @@ def test_normal_noise_in_a_box_is_resolved_by_the_marginals():
     assert correlation > 0.99
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dim", [2, 5, 10])
 def test_normal_factors_with_normal_noise_of_equal_ratio_are_refused_for_three_reasons(dim):
     with pytest.raises(NotIdentifiableError) as refusal:
@@ -81,6 +83,7 @@ def test_normal_factors_with_normal_noise_of_equal_ratio_are_refused_for_three_r
         assert words in str(refusal.value)
 
 
+@pytest.mark.slow
 def test_dependent_factors_in_a_box_with_normal_noise_are_refused():
     rng = np.random.default_rng(0)
     factors = norm.cdf(equicorrelated(4000, 5, 0.8, generator=rng))

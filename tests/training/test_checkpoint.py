@@ -64,17 +64,20 @@ def check_resumed(at, *, loss=None, options=OPTIONS, source=Pairs, build=parts):
     assert same(values(*other), values(*whole))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adamw", "soap"])
 @pytest.mark.parametrize("at", [0, 1, 5, 11, 12])
 def test_a_fit_that_is_resumed_ends_bit_equal_to_the_unbroken_one(optimizer, at):
     check_resumed(at, options=dataclasses.replace(OPTIONS, optimizer=optimizer))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [InfoNCE(direction="symmetric"), NWJ(log_form=True), SCL()], ids=repr)
 def test_whatever_the_loss(loss):
     check_resumed(5, loss=loss)
 
 
+@pytest.mark.slow
 def test_with_learned_matrices_tied_offsets_and_chunks():
     build = lambda seed=0: parts(seed, delta=Mahalanobis(2), tied=True)  # noqa: E731
     check_resumed(5, build=build, options=dataclasses.replace(OPTIONS, optimizer="soap", rows_at_once=7))
@@ -104,6 +107,7 @@ def test_with_a_convolution_and_parameters_that_get_no_gradient():
     check_resumed(5, build=build, source=Images, options=dataclasses.replace(OPTIONS, optimizer="soap"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("form", "loss"), [("within", InfoNCE()), ("stratified", NCE())])
 def test_neighbourhoods_go_on_with_the_pool_and_the_cells_that_they_had(form, loss):
     def source(encoder):

@@ -28,6 +28,7 @@ def value_and_gradients(encode, encoder, loss, batch):
     return value.detach(), [parameter.grad.clone() for parameter in encoder.parameters()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [InfoNCE(), InfoNCE(direction="symmetric"), NCE()], ids=repr)
 @pytest.mark.parametrize("rows_at_once", [1, 7, 1000])
 def test_loss_and_gradients_are_those_of_the_plain_form(loss, rows_at_once):

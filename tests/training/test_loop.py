@@ -56,6 +56,7 @@ def same(left, right):
     return all(torch.equal(one, other) for one, other in zip(left, right, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [NCE(), InfoNCE(), NWJ(), SCL()])
 def test_every_loss_falls(loss):
     encoder, critic = model()

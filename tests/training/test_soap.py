@@ -93,6 +93,7 @@ def test_a_long_side_is_not_rotated():
     assert optimizer.state[weight]["bases"][1] is None
 
 
+@pytest.mark.slow
 def test_an_ill_conditioned_fit_needs_fewer_steps_than_adam():
     stream = torch.Generator().manual_seed(0)
     turn = torch.linalg.qr(torch.randn(8, 8, generator=stream))[0]
