@@ -236,11 +236,12 @@ def test_a_row_without_candidates_has_an_empty_sum_and_no_gradient():
         assert all(torch.isfinite(slope).all() for slope in slopes)
 
 
-@pytest.mark.parametrize("reduction", [SUM, SOFTPLUS])
-def test_candidates_of_other_cells_are_passed_over(reduction, monkeypatch):
+@pytest.mark.parametrize(("reduction", "size"), [(SUM, 90), (SOFTPLUS, 90), (SUM, 302)])
+def test_candidates_of_other_cells_are_passed_over(reduction, size, monkeypatch):
+    # Of cells of 302, one fills the first tile of 256, and the other's first rows share a block of four with it.
     leaves = sides(700, 900, torch.float64)
     plan = PairPlan(
-        exclude=(torch.arange(700), torch.arange(900)), within=(torch.arange(700) // 90, torch.arange(900) // 90)
+        exclude=(torch.arange(700), torch.arange(900)), within=(torch.arange(700) // size, torch.arange(900) // size)
     )
     delta = powers(1.0).double()
     sums, _, slopes = fused_values(delta, reduction, leaves, plan)

@@ -201,7 +201,7 @@ def is_apart(t, i, operands):
 @inlined
 def fill(logits, t, i, operands):
     """Set ``logits`` to s of rows i..i+3 and tile t, minus infinity where a pair is not admissible."""
-    rows, columns, offsets, weights, exponent, form, excluded, excluded_range, within, _ = operands
+    rows, columns, offsets, weights, exponent, form, excluded, excluded_range, within, within_range = operands
     for j in range(WIDTH):
         s = -offsets[t, j]
         logits[0, j] = s
@@ -216,7 +216,9 @@ def fill(logits, t, i, operands):
             if excluded_range[t, 0] <= own <= excluded_range[t, 1]:
                 drop(logits, row, excluded[1], t, own, True)
         if within[0].size:
-            drop(logits, row, within[1], t, within[0][i + row], False)
+            own = within[0][i + row]
+            if not within_range[t, 0] == own == within_range[t, 1]:
+                drop(logits, row, within[1], t, own, False)
 
 
 @inlined
