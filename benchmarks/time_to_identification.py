@@ -261,19 +261,24 @@ def table(rows: dict[str, Any]) -> str:
                 f" {other['processor_per_step']:.2f} | {other['hours_for_all_steps']:.0f} wall,"
                 f" {other['processor_hours_for_all_steps']:.0f} processor | {other['mcc']:.3f} | {other['r2']:.3f} |"
             )
-    lines += ["", "How and where:", ""]
+    lines += ["", "How we trained:", ""]
+    lines += [f"- {name}: {entry['row']}" for name, entry in rows.items()]
+    lines += ["", "Where, each run of a seed or of the published protocol:", ""]
     for name, entry in rows.items():
-        where = entry["measured"]
-        load = f"load {where['load_before']} before and {where.get('load_after')} after"
-        lines.append(
-            f"- {name}: `{where['command']}`, {where['date']}, {where['processor']}, {where['threads']} threads,"
-            f" {load}, torch {where['environment']['torch']}; {entry['row']}"
-        )
+        runs = [(f"seed {run['seed']}", run) for run in entry["ours"]]
+        runs += [("published", entry["published"])] if entry["published"] is not None else []
+        for what, run in runs:
+            where = run["measured"]
+            lines.append(
+                f"- {name}, {what}: `{where['command']}`, {where['date']}, {where['processor']}, {where['threads']}"
+                f" threads, load {where['load_before']} before and {where['load_after']} after, torch"
+                f" {where['environment']['torch']}"
+            )
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
-    """Read the arguments, run, write after every run; rows measured earlier stay in the files."""
+    """Read the arguments, run, write after every run; other rows, and other seeds of the same settings, are kept."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("rows", nargs="+", choices=ROWS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
@@ -290,23 +295,39 @@ def main() -> None:
     rows: dict[str, Any] = json.loads(kept.read_text())["rows"] if kept.exists() else {}
     for name in arguments.rows:
         row = ROWS[name] if arguments.steps is None else replace(ROWS[name], steps=arguments.steps)
-        measured: dict[str, Any] = {
-            "command": "python benchmarks/time_to_identification.py " + " ".join(sys.argv[1:]),
-            "date": datetime.now(UTC).date().isoformat(),
-            "processor": processor(),
-            "threads": arguments.threads,
-            "load_before": [round(load, 1) for load in os.getloadavg()],
-            "environment": environment(),
-        }
-        entry: dict[str, Any] = {"row": asdict(row), "measured": measured, "ours": [], "published": None}
+        settings = json.loads(json.dumps(asdict(row)))
+        entry: dict[str, Any] = rows.get(name, {})
+        if entry.get("row") != settings:
+            entry = {"row": settings, "ours": [], "published": None}
+        rows[name] = entry
         if row.bar is not None and arguments.published_steps:
+            before = where(arguments.threads)
             entry["published"] = published_protocol(row, arguments.seeds[0], arguments.published_steps)
+            entry["published"]["measured"] = before | {"load_after": load()}
         for seed in arguments.seeds:
-            entry["ours"].append(ours(row, seed, arguments.limit, arguments.checks))
-            measured["load_after"] = [round(load, 1) for load in os.getloadavg()]
-            rows[name] = entry
+            before = where(arguments.threads)
+            run = ours(row, seed, arguments.limit, arguments.checks) | {"measured": before | {"load_after": load()}}
+            others = [other for other in entry["ours"] if other["seed"] != seed]
+            entry["ours"] = sorted([*others, run], key=lambda run: run["seed"])
             kept.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
             (RESULTS / f"{arguments.stem}.md").write_text(table(rows))
+
+
+def where(threads: int) -> dict[str, Any]:
+    """Return what repeats a measurement, and the load of the machine as it begins."""
+    return {
+        "command": "python benchmarks/time_to_identification.py " + " ".join(sys.argv[1:]),
+        "date": datetime.now(UTC).date().isoformat(),
+        "processor": processor(),
+        "threads": threads,
+        "load_before": load(),
+        "environment": environment(),
+    }
+
+
+def load() -> list[float]:
+    """Return the load averages of 1, 5 and 15 minutes."""
+    return [round(average, 1) for average in os.getloadavg()]
 
 
 def processor() -> str:

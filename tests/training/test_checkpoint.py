@@ -83,6 +83,11 @@ def test_with_learned_matrices_tied_offsets_and_chunks():
     check_resumed(5, build=build, options=dataclasses.replace(OPTIONS, optimizer="soap", rows_at_once=7))
 
 
+def test_with_a_queue_whether_it_is_full_or_not():
+    for at in (1, 5):
+        check_resumed(at, loss=InfoNCE(), options=dataclasses.replace(OPTIONS, queue_size=40))
+
+
 def test_with_normalisation_layers_whose_statistics_are_no_parameters():
     def build(seed=0):
         _, critic = parts(seed)

@@ -3,12 +3,14 @@
 import pytest
 import torch
 
-from contrica.contrast import contrast
+from contrica.contrast import contrast, pair_loss
 from contrica.critics import Critic, Side
 from contrica.dissimilarities import PowerSum
-from contrica.errors import DomainError, DtypeError, ShapeError
+from contrica.errors import DomainError, DtypeError, RecordError, ShapeError
 from contrica.losses import NCE, NWJ, SCL, InfoNCE
-from contrica.training.queue import CandidateQueue
+from contrica.pairs import PairBatch
+from contrica.training import TrainingOptions
+from contrica.training.queue import CandidateQueue, queued_loss
 
 
 def side(rows, seed):
@@ -63,3 +65,39 @@ def test_bad_use_is_refused():
     queue.push(side(2, 0))
     with pytest.raises(ShapeError, match="columns"):
         queue.push(Side(torch.zeros(2, 3), torch.zeros(2)))
+
+
+def test_a_batch_meets_its_own_candidates_and_the_queue_and_leaves_its_own_there():
+    critic, queue = Critic(PowerSum(2, exponent=1.0)), CandidateQueue(8)
+    batches = [PairBatch(side(5, seed).codes, side(5, seed + 10).codes) for seed in range(2)]
+    first = queued_loss(torch.nn.Identity(), critic, InfoNCE(), batches[0], queue)
+    torch.testing.assert_close(first, pair_loss(torch.nn.Identity(), critic, InfoNCE(), batches[0]))
+    second = queued_loss(torch.nn.Identity(), critic, InfoNCE(), batches[1], queue)
+    delta = torch.cdist(batches[1].anchors, torch.cat((batches[1].positives, batches[0].positives)), p=1.0)
+    torch.testing.assert_close(second, (delta.diagonal() + torch.logsumexp(-delta, 1)).mean())
+    torch.testing.assert_close(
+        queue.candidates.codes, torch.cat((batches[0].positives[2:], batches[1].positives)), rtol=0, atol=0
+    )
+
+
+def test_batches_that_a_queue_cannot_serve_are_refused():
+    codes = side(4, 0).codes
+    grouped = PairBatch(codes, codes + 0.1, groups=torch.tensor([0, 0, 1, 1]))
+    critic, queue = Critic(PowerSum(2)), CandidateQueue(4)
+    with pytest.raises(DomainError, match="independent pairs"):
+        queued_loss(torch.nn.Identity(), critic, InfoNCE(), grouped, queue)
+    plain = PairBatch(codes, codes + 0.1)
+    with pytest.raises(DomainError, match="direction"):
+        queued_loss(torch.nn.Identity(), critic, InfoNCE(direction="symmetric"), plain, queue)
+    with pytest.raises(DomainError, match="positives"):
+        TrainingOptions(queue_size=4, negatives="anchors")
+    with pytest.raises(DomainError, match="queue_size"):
+        TrainingOptions(queue_size=0)
+
+
+@pytest.mark.parametrize(
+    "state", [{"codes": torch.zeros(2, 2)}, {"codes": torch.zeros(9, 2), "offsets": torch.zeros(9)}]
+)
+def test_the_state_of_something_else_is_refused(state):
+    with pytest.raises(RecordError, match="queue"):
+        CandidateQueue(4).restore(state, torch.device("cpu"))

@@ -91,9 +91,10 @@ class Checkpoints:
                 "optimizer": dict(optimizer),
                 "generator": Tensor() as generator,
                 "source": dict(source),
+                "queue": dict(queue),
                 "notes": dict(notes),
-            } if all(isinstance(entry, Tensor) for part in (encoder, critic, source) for entry in part.values()):
-                return TrainingState(step, settings, encoder, critic, optimizer, generator, source, notes)
+            } if all(isinstance(entry, Tensor) for part in (encoder, critic, source, queue) for entry in part.values()):
+                return TrainingState(step, settings, encoder, critic, optimizer, generator, source, queue, notes)
         raise RecordError(f"{self.folder} is damaged: parts of its state are missing; start anew elsewhere")
 
     def is_due(self, step: int) -> bool:

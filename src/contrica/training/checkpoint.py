@@ -1,6 +1,6 @@
 """The state of a fit between two steps: given it, `train` goes on to the same parameters, bit by bit.
 
-    state = step, encoder, critic, optimizer, generator, source, and notes of the caller
+    state = step, encoder, critic, optimizer, generator, source, queue, and notes of the caller
 
 Whatever a step reads and changes is in it. What a step reads and does not change, options and loss, is written down, so
 that a state is not taken up by another fit.
@@ -20,6 +20,7 @@ from contrica.losses import Loss
 from contrica.pairs.batch import PairSource
 from contrica.training.module_tensors import ensure_alike, put_tensors, tensors_of
 from contrica.training.options import TrainingOptions
+from contrica.training.queue import CandidateQueue
 
 
 @runtime_checkable
@@ -53,6 +54,8 @@ class TrainingState:
         The state of the generator that draws the pairs.
     source : mapping of str to Tensor
         Of a `StatefulSource`, empty for others.
+    queue : mapping of str to Tensor
+        Past candidates, empty where there is no queue.
     notes : mapping
         What the caller keeps: JSON values and tensors, in dictionaries and lists.
     """
@@ -64,6 +67,7 @@ class TrainingState:
     optimizer: Mapping[str, Mapping[str, Any]]
     generator: Tensor
     source: Mapping[str, Tensor]
+    queue: Mapping[str, Tensor]
     notes: Mapping[str, Any]
 
 
@@ -78,6 +82,7 @@ class FitParts:
     options: TrainingOptions
     optimizer: torch.optim.Optimizer
     generator: torch.Generator
+    queue: CandidateQueue | None = None
 
     @torch.inference_mode(False)
     def state(self, step: int, notes: Mapping[str, Any]) -> TrainingState:
@@ -91,6 +96,7 @@ class FitParts:
             {names[parameter]: _copied(kept) for parameter, kept in self.optimizer.state.items()},
             self.generator.get_state().clone(),
             _copied(self.source.state() if isinstance(self.source, StatefulSource) else {}),
+            _copied({} if self.queue is None else self.queue.state()),
             _copied(dict(notes)),
         )
 
@@ -117,6 +123,9 @@ class FitParts:
             raise RecordError(f"the generator's state must fit it, and it does not ({error}); start anew") from error
         if isinstance(self.source, StatefulSource):
             self.source.restore(state.source)
+        if self.queue is not None:
+            device = next((tensor.device for tensor in tensors_of(self.encoder).values()), torch.device("cpu"))
+            self.queue.restore(state.queue, device)
         put_tensors(self.encoder, state.encoder, "the encoder")
         put_tensors(self.critic, state.critic, "the critic")
         self.optimizer.state.update(kept)

@@ -4,6 +4,7 @@ Minimises the loss over the parameters of encoder and critic with AdamW (Loshchi
 or with SOAP.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from contrica.training.checkpoint import FitParts, TrainingState
 from contrica.training.chunked import in_chunks
 from contrica.training.nonfinite import first_bad_gradient, first_bad_term
 from contrica.training.options import TrainingOptions
+from contrica.training.queue import CandidateQueue, queued_loss
 from contrica.training.soap import SOAP
 
 BIAS_REFRESH_STEPS = 100
@@ -54,6 +56,7 @@ class Training(Iterator[StepRecord]):
     def __init__(self, parts: FitParts, device: torch.device, resume_from: TrainingState | None) -> None:
         self.step = 0
         self._parts = parts
+        self._parameters = [entry for group in parts.optimizer.param_groups for entry in group["params"]]
         self._dtype = parts.options.encoder_dtype(device)
         self._encode = _in_dtype(parts.encoder, self._dtype, device)
         if parts.options.rows_at_once is not None:
@@ -96,27 +99,35 @@ class Training(Iterator[StepRecord]):
         batch = parts.source.draw(options.batch_size, generator=parts.generator).to(self._device)
         if step <= BIAS_REFRESH_STEPS and step & (step - 1) == 0:
             _balance(self._encode, critic, loss, batch)
-        value = pair_loss(self._encode, critic, loss, batch, negatives=options.negatives)
-        if not torch.isfinite(value):
-            raise _not_finite(step, f"loss is {value.item()}", first_bad_term(encoder, critic, batch))
-        optimizer.zero_grad()
+        if parts.queue is None:
+            value = pair_loss(self._encode, critic, loss, batch, negatives=options.negatives)
+        else:
+            value = queued_loss(self._encode, critic, loss, batch, parts.queue)
+        loss_now = value.item()
+        if not math.isfinite(loss_now):
+            raise _not_finite(step, f"loss is {loss_now}", first_bad_term(encoder, critic, batch))
+        self._forget_gradients()
         value.backward()
-        parameters = (parameter for group in optimizer.param_groups for parameter in group["params"])
-        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
         norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients]))
-        if not torch.isfinite(norm):
+        norm_now = norm.item()
+        if not math.isfinite(norm_now):
             term = first_bad_gradient(encoder, critic)
-            optimizer.zero_grad()
-            raise _not_finite(step, f"gradient norm is {norm.item()}", term)
-        if norm > options.clip_norm:
+            self._forget_gradients()
+            raise _not_finite(step, f"gradient norm is {norm_now}", term)
+        if norm_now > options.clip_norm:
             for gradient in gradients:
                 gradient.mul_(options.clip_norm / norm)
         rate = options.learning_rate_at(step)
         for group in optimizer.param_groups:
             group["lr"] = rate * group["rate_factor"]
         optimizer.step()
-        optimizer.zero_grad()
-        return StepRecord(step, value.item(), norm.item(), rate, self._dtype or batch.anchors.dtype)
+        self._forget_gradients()
+        return StepRecord(step, loss_now, norm_now, rate, self._dtype or batch.anchors.dtype)
+
+    def _forget_gradients(self) -> None:
+        for parameter in self._parameters:
+            parameter.grad = None
 
 
 def train(
@@ -177,7 +188,9 @@ def train(
     critic.to(device)
     with torch.inference_mode(False):
         optimizer = _optimizer(encoder, critic, options)
-    return Training(FitParts(encoder, critic, loss, source, options, optimizer, generator), device, resume_from)
+    queue = None if options.queue_size is None else CandidateQueue(options.queue_size)
+    parts = FitParts(encoder, critic, loss, source, options, optimizer, generator, queue)
+    return Training(parts, device, resume_from)
 
 
 def _device(encoder: nn.Module, critic: Critic) -> torch.device:

@@ -58,6 +58,9 @@ class TrainingOptions:
     rows_at_once : int, optional
         Encode so many observations at a time and forget their activations, see `contrica.training.chunked`: for an
         encoder and a batch that do not fit into memory together. None keeps all.
+    queue_size : int, optional
+        So many x~ of earlier batches, as they were encoded then, are negatives too, see `contrica.training.queue`; for
+        independent pairs and negatives="positives". None for none.
     autocast : bool
         Run the encoder in bfloat16 where the processor computes in it natively, in its own dtype elsewhere.
 
@@ -87,6 +90,7 @@ class TrainingOptions:
     clip_norm: float = 5.0
     autocast: bool = False
     rows_at_once: int | None = None
+    queue_size: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that describe no training."""
@@ -111,6 +115,13 @@ class TrainingOptions:
                 raise DomainError(f"{name} must lie in [0, 1), got {value}; pass a smaller share")
         if self.rows_at_once is not None:
             _checks.count(self.rows_at_once, "rows_at_once")
+        if self.queue_size is not None:
+            _checks.count(self.queue_size, "queue_size")
+            if self.negatives != "positives":
+                raise DomainError(
+                    f"a queue holds x~, so negatives must be 'positives', got {self.negatives!r}; pass that, or no"
+                    " queue_size"
+                )
         if not isinstance(self.autocast, bool):
             raise DtypeError(f"autocast must be True or False, got {self.autocast!r}; pass one of them")
 

@@ -8,12 +8,17 @@ codes do in the time a code stays in the queue. That is little where the rate is
 (He et al. 2020, arXiv 1911.05722, without the second encoder.)
 """
 
+from collections.abc import Callable, Mapping
+
 import torch
 from torch import Tensor
 
 from contrica import _checks
-from contrica.critics import Side
-from contrica.errors import DtypeError, ShapeError
+from contrica.contrast import contrast
+from contrica.critics import Critic, Side
+from contrica.errors import DomainError, DtypeError, RecordError, ShapeError
+from contrica.losses import Loss
+from contrica.pairs.batch import PairBatch
 from contrica.pairwise import PairPlan
 
 
@@ -80,3 +85,47 @@ class CandidateQueue:
         codes = torch.cat((positives.codes, self._kept.codes.to(positives.codes)))
         offsets = torch.cat((positives.offsets, self._kept.offsets.to(positives.offsets)))
         return Side(codes, offsets), PairPlan(exclude=(own, torch.cat((own, past))))
+
+    def state(self) -> dict[str, Tensor]:
+        """Return codes and offsets; nothing before the first push."""
+        return {} if self._kept is None else {"codes": self._kept.codes, "offsets": self._kept.offsets}
+
+    def restore(self, state: Mapping[str, Tensor], device: torch.device) -> None:
+        """Hold what `state` returned.
+
+        Raises
+        ------
+        RecordError
+            If it is no such state.
+        """
+        if not state:
+            self._kept = None
+            return
+        codes, offsets = state.get("codes"), state.get("offsets")
+        fits = codes is not None and offsets is not None and codes.ndim == 2 and offsets.shape == codes.shape[:1]
+        if codes is None or offsets is None or not fits or not 0 < len(codes) <= self.size:
+            raise RecordError(f"the state of a queue must hold up to {self.size} codes and as many offsets; start anew")
+        self._kept = Side(codes.to(device, copy=True), offsets.to(device, copy=True))
+
+
+def queued_loss(
+    encode: Callable[[Tensor], Tensor], critic: Critic, loss: Loss, batch: PairBatch, queue: CandidateQueue
+) -> Tensor:
+    """Return the loss of a batch against its own x~ and those in the queue, and put its own there.
+
+    Raises
+    ------
+    DomainError
+        If the batch has groups, cells or negatives of its own, which say nothing of past batches; or the loss lets
+        candidates choose among anchors.
+    """
+    if batch.groups is not None or batch.cells is not None or batch.negatives is not None:
+        raise DomainError(
+            "a queue needs independent pairs, got a batch with groups, cells or negatives; leave queue_size out"
+        )
+    codes = encode(torch.cat((batch.anchors, batch.positives))).split(batch.num_pairs)
+    anchors, positives = critic.anchors(codes[0], batch.anchors), critic.candidates(codes[1], batch.positives)
+    candidates, plan = queue.beside(positives)
+    value = contrast(loss, critic, anchors, positives, negatives=candidates, plan=plan)
+    queue.push(positives)
+    return value
