@@ -35,7 +35,7 @@ from contrica.mixing import Camera, Fold, InvertibleMLP
 from contrica.optima import best_loss, oracle_loss
 from contrica.pairs import NeighbourhoodPairs, PairBatch, PairSource, SimulatedPairs
 from contrica.pairs.neighbourhood import NeighbourhoodForm
-from contrica.record import Record, environment
+from contrica.record import Record, environment, plain
 from contrica.second_stage import resolve_axes
 from contrica.training import StepRecord, TrainingOptions, train
 from contrica.training.axes import turn_to_axes
@@ -219,7 +219,7 @@ class Experiment:
 
     def describe(self) -> dict[str, Any]:
         """Return the experiment as plain JSON values."""
-        return {entry.name: _plain(getattr(self, entry.name)) for entry in dataclasses.fields(self)}
+        return {entry.name: plain(getattr(self, entry.name)) for entry in dataclasses.fields(self)}
 
 
 def run(experiment: Experiment, *, on_step: Callable[[StepRecord], None] | None = None) -> Record:
@@ -439,21 +439,3 @@ def _promise(experiment: Experiment) -> dict[str, Any]:
 
 def _rounded(rows: npt.NDArray[np.floating[Any]]) -> list[list[float]]:
     return [[round(float(value), 5) for value in row] for row in rows]
-
-
-def _plain(value: object) -> Any:
-    """Return a value of an experiment as JSON can hold it: its type's name and its public settings."""
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, Tensor):
-        return value.tolist()
-    if isinstance(value, (tuple, list)):
-        return [_plain(entry) for entry in value]
-    name = type(value).__name__
-    if isinstance(value, nn.Module):
-        return " ".join(repr(value).split())
-    if dataclasses.is_dataclass(value):
-        settings = {entry.name: getattr(value, entry.name) for entry in dataclasses.fields(value)}
-    else:
-        settings = {key: entry for key, entry in vars(value).items() if not key.startswith("_")}
-    return {"type": name, **{key: _plain(entry) for key, entry in settings.items()}}

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Any, Self
 
 import torch
+from torch import Tensor, nn
 
 from contrica.errors import RecordError
 
@@ -104,3 +105,21 @@ def environment() -> dict[str, Any]:
         "system": platform.system(),
         "threads": torch.get_num_threads(),
     }
+
+
+def plain(value: object) -> Any:
+    """Return a value of an experiment as JSON can hold it: its type's name and its public settings."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Tensor):
+        return value.tolist()
+    if isinstance(value, (tuple, list)):
+        return [plain(entry) for entry in value]
+    name = type(value).__name__
+    if isinstance(value, nn.Module):
+        return " ".join(repr(value).split())
+    if dataclasses.is_dataclass(value):
+        settings = {entry.name: getattr(value, entry.name) for entry in dataclasses.fields(value)}
+    else:
+        settings = {key: entry for key, entry in vars(value).items() if not key.startswith("_")}
+    return {"type": name, **{key: plain(entry) for key, entry in settings.items()}}

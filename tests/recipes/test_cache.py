@@ -99,7 +99,8 @@ def test_experiments_that_differ_have_keys_that_differ():
 @pytest.mark.slow
 def test_every_experiment_of_the_recipes_has_a_key_that_using_it_does_not_change():
     for made in RECIPES:
-        for one in made.build(seed=0):
+        simulated = [one for one in made.build(seed=0) if isinstance(one, Experiment)]
+        for one in simulated:
             key = content_key(one)
             assert key is not None
             one.latents.sample(2, generator=torch.Generator().manual_seed(0))

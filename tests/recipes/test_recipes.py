@@ -7,19 +7,24 @@ import pytest
 
 from contrica.experiment import MLPMixing
 from contrica.recipes import RECIPES, recipe, run_all
+from contrica.recordings import Figures, RecordingExperiment
 from contrica.report import Curves, RunRecord, page
 from contrica.report.numbers_of import NUMBERS
 from contrica.report.outcome import METRICS
+from recorded_data import needs_recordings
 
 MOST_RUN = 8
 """A table with more experiments is gone through in strides."""
 
 NAMES = [made.name for made in RECIPES]
+RECORDED = {made.name for made in RECIPES if isinstance(made.build(seed=0)[0], RecordingExperiment)}
 
 
 def tiny(experiment):
     """The experiment with so few steps, rows and candidates that only its form is left."""
     training = dataclasses.replace(experiment.training, steps=2, batch_size=64)
+    if isinstance(experiment, RecordingExperiment):
+        return tiny_recording(experiment, training)
     small = {"training": training, "num_test": 1200}
     if isinstance(experiment.mixing, MLPMixing):
         small |= {"mixing": dataclasses.replace(experiment.mixing, candidates=10), "widths": (8,)}
@@ -28,6 +33,13 @@ def tiny(experiment):
             experiment.neighbourhoods, cell_size=32, pool_size=64, first_pool_size=64, plain_steps=1
         )
     return dataclasses.replace(experiment, **small)
+
+
+def tiny_recording(experiment, training):
+    recording = experiment.recording
+    if isinstance(recording, Figures):
+        recording = dataclasses.replace(recording, num_pairs=600)
+    return dataclasses.replace(experiment, training=training, recording=recording, num_shuffles=19)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -62,7 +74,9 @@ def test_published_values_and_charts_are_of_experiments_that_there_are(name):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=needs_recordings if name in RECORDED else ()) for name in NAMES]
+)
 def test_every_experiment_runs_and_the_page_shows_it(name):
     found = recipe(name)
     experiments = [tiny(experiment) for experiment in found.build(seed=0)]
@@ -81,6 +95,10 @@ def test_every_experiment_runs_and_the_page_shows_it(name):
         charts=found.charts(),
     )
     text = page(RunRecord.from_json(run.to_json()))
-    for record in records.values():
+    for record in run.simulated:
         assert record.experiment["name"].replace("'", "&#x27;") in text
         assert all(record.scores[metric]["value"] is not None for metric in METRICS)
+    for record in run.recordings:
+        assert record.experiment["name"] in text
+        assert all(len(null["null"]) >= 19 and null["text"] in text for null in record.nulls)
+        assert record.nulls

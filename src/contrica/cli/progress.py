@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from contrica.experiment import Experiment
+from contrica.recipes.recipe import AnyExperiment
 from contrica.recipes.running import OnStep
 from contrica.training import StepRecord
 
@@ -34,7 +34,9 @@ def rows_progress(total: int, *, quiet: bool) -> Iterator[Callable[[int], None]]
 
 
 @contextmanager
-def experiments_progress(experiments: Sequence[Experiment], jobs: int, *, quiet: bool) -> Iterator[tuple[OnStep, Any]]:
+def experiments_progress(
+    experiments: Sequence[AnyExperiment], jobs: int, *, quiet: bool
+) -> Iterator[tuple[OnStep, Any]]:
     """Show on standard error, where it is a terminal, how far the run is."""
     with _bar(quiet=quiet) as bar:
         one_by_one = jobs == 1

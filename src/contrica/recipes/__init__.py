@@ -9,10 +9,11 @@ from contrica.recipes.limits import LIMITS
 from contrica.recipes.neighbourhoods import NEIGHBOURHOODS
 from contrica.recipes.photo import PHOTO
 from contrica.recipes.published_mlp import PUBLISHED_MLP
+from contrica.recipes.rat import RAT
 from contrica.recipes.recipe import Recipe
 from contrica.recipes.running import default_jobs, run_all
 
-RECIPES = (FIRST_LOOK, PHOTO, NEIGHBOURHOODS, PUBLISHED_MLP, FOUR_LOSSES, ANISOTROPIC, LIMITS)
+RECIPES = (FIRST_LOOK, PHOTO, NEIGHBOURHOODS, PUBLISHED_MLP, FOUR_LOSSES, ANISOTROPIC, LIMITS, RAT)
 """All recipes, the one to start with first."""
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "NEIGHBOURHOODS",
     "PHOTO",
     "PUBLISHED_MLP",
+    "RAT",
     "RECIPES",
     "Recipe",
     "RecordCache",

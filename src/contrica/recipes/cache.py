@@ -1,6 +1,7 @@
 """Finished experiments, kept on disk by their content, so that a table that breaks resumes where it stopped.
 
-    key = SHA-256 of (form, NUMBERS, versions of contrica and torch, every public setting of the experiment, exactly)
+    key = SHA-256 of (form, NUMBERS, versions of contrica and torch, every public setting of the experiment, exactly,
+                      and the recorded data where it is of a recording)
 
 An entry is one JSON file with its key and a checksum of its record, and is whole or not there. One that is damaged all
 the same is passed over, with a sentence, and computed anew.
@@ -19,8 +20,10 @@ from torch import Tensor, nn
 
 from contrica._atomic import reason, replace_files
 from contrica.errors import RecordError
-from contrica.experiment import Experiment
-from contrica.record import NUMBERS, Record
+from contrica.recipes.recipe import AnyExperiment, AnyRecord
+from contrica.record import NUMBERS
+from contrica.recordings import RecordingExperiment
+from contrica.report import record_of
 
 FORM = "contrica-cached-record-1"
 
@@ -66,7 +69,7 @@ class RecordCache:
         self.num_found = 0
         self._say = say or (lambda sentence: None)
 
-    def find(self, experiment: Experiment) -> Record | None:
+    def find(self, experiment: AnyExperiment) -> AnyRecord | None:
         """Return the record of the same experiment, None if there is none that can be read."""
         key = content_key(experiment)
         if key is None:
@@ -82,7 +85,7 @@ class RecordCache:
         self.num_found += 1
         return record
 
-    def keep(self, experiment: Experiment, record: Record) -> None:
+    def keep(self, experiment: AnyExperiment, record: AnyRecord) -> None:
         """Keep a record; a folder that cannot be written costs the record nothing but its place here."""
         key = content_key(experiment)
         if key is None:
@@ -100,17 +103,23 @@ class RecordCache:
         return self.folder / key[:2] / f"{key}.json"
 
 
-def content_key(experiment: Experiment) -> str | None:
+def content_key(experiment: AnyExperiment) -> str | None:
     """Return the name under which an experiment is kept, None if a part of it is not contrica's own.
 
     Nothing says what a function or a class from elsewhere computes, so such experiments are always run.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the experiment is of a recording that is not there.
     """
     versions = [version("contrica"), version("torch")]
     try:
         content = _content(experiment)
     except _NotOurs:
         return None
-    return _digest(json.dumps([FORM, NUMBERS, versions, content], sort_keys=True))
+    data = [experiment.digest()] if isinstance(experiment, RecordingExperiment) else []
+    return _digest(json.dumps([FORM, NUMBERS, versions, content, *data], sort_keys=True))
 
 
 class _NotOurs(Exception):
@@ -151,7 +160,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _opened(text: str, key: str) -> Record:
+def _opened(text: str, key: str) -> AnyRecord:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -161,4 +170,4 @@ def _opened(text: str, key: str) -> Record:
     kept = found.get("record")
     if not isinstance(kept, str) or _digest(kept) != found.get("checksum"):
         raise RecordError("its checksum does not match")
-    return Record.from_dict(json.loads(kept))
+    return record_of(json.loads(kept))

@@ -6,7 +6,12 @@ from dataclasses import dataclass, field
 from contrica import _checks
 from contrica.errors import UnknownNameError
 from contrica.experiment import Experiment
-from contrica.report import Chart, PublishedValue
+from contrica.recordings import RecordingExperiment
+from contrica.report import AnyRecord, Chart, PublishedValue
+
+AnyExperiment = Experiment | RecordingExperiment
+
+__all__ = ["AnyExperiment", "AnyRecord", "Recipe"]
 
 
 @dataclass(frozen=True)
@@ -22,8 +27,8 @@ class Recipe:
     summary : str
         What is shown and what to expect, in plain sentences.
     experiments : callable
-        ``experiments(seed=..., steps=..., **options)`` returns a tuple of `Experiment`; ``steps`` is None for the
-        recipe's own number.
+        ``experiments(seed=..., steps=..., **options)`` returns a tuple of `Experiment` or of
+        `contrica.recordings.RecordingExperiment`; ``steps`` is None for the recipe's own number.
     published : tuple of PublishedValue
         What papers report.
     charts : callable
@@ -35,7 +40,7 @@ class Recipe:
     name: str
     title: str
     summary: str
-    experiments: Callable[..., tuple[Experiment, ...]]
+    experiments: Callable[..., tuple[AnyExperiment, ...]]
     options: Mapping[str, str] = field(default_factory=dict)
     published: tuple[PublishedValue, ...] = ()
     charts: Callable[[], tuple[Chart, ...]] = tuple
@@ -58,7 +63,7 @@ class Recipe:
 
     def build(
         self, *, seed: int, steps: int | None = None, options: Mapping[str, str] | None = None
-    ) -> tuple[Experiment, ...]:
+    ) -> tuple[AnyExperiment, ...]:
         """Return the experiments of a seed.
 
         Raises

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 
 from contrica import _checks
-from contrica.experiment import Experiment, run
+from contrica.experiment import run
 from contrica.recipes.cache import RecordCache
+from contrica.recipes.recipe import AnyExperiment, AnyRecord
 from contrica.recipes.workers import Backend, checked_backend, workers
-from contrica.record import Record
+from contrica.recordings import RecordingExperiment, run_recording
 from contrica.training import StepRecord
 
 OnStep = Callable[[int, StepRecord], None]
@@ -24,19 +25,19 @@ def default_jobs(num_experiments: int) -> int:
 
 
 def run_all(
-    experiments: Sequence[Experiment],
+    experiments: Sequence[AnyExperiment],
     *,
     jobs: int,
     on_step: OnStep | None = None,
     cache: RecordCache | None = None,
     backend: Backend = "processes",
     address: str | None = None,
-) -> Iterator[tuple[int, Record]]:
+) -> Iterator[tuple[int, AnyRecord]]:
     """Run experiments and yield each one's number and record as it is finished; those in the cache come first.
 
     Parameters
     ----------
-    experiments : sequence of Experiment
+    experiments : sequence of Experiment or RecordingExperiment
     jobs : int
         Experiments side by side. With 1 on this machine, all run in this process, with the threads that torch has here.
     on_step : callable, optional
@@ -56,7 +57,7 @@ def run_all(
     """
     _checks.count(jobs, "jobs")
     carrier = checked_backend(backend, address)
-    waiting: dict[int, Experiment] = {}
+    waiting: dict[int, AnyExperiment] = {}
     for number, experiment in enumerate(experiments):
         kept = None if cache is None else cache.find(experiment)
         if kept is None:
@@ -73,9 +74,9 @@ def run_all(
         yield number, record
 
 
-def _one_by_one(experiments: dict[int, Experiment], on_step: OnStep | None) -> Iterator[tuple[int, Record]]:
+def _one_by_one(experiments: dict[int, AnyExperiment], on_step: OnStep | None) -> Iterator[tuple[int, AnyRecord]]:
     for number, experiment in experiments.items():
-        yield number, run(experiment, on_step=None if on_step is None else _bound(on_step, number))
+        yield number, _run(experiment, None if on_step is None else _bound(on_step, number))
 
 
 def _bound(on_step: OnStep, number: int) -> Callable[[StepRecord], None]:
@@ -83,8 +84,8 @@ def _bound(on_step: OnStep, number: int) -> Callable[[StepRecord], None]:
 
 
 def _side_by_side(
-    experiments: dict[int, Experiment], jobs: int, backend: Backend, address: str | None
-) -> Iterator[tuple[int, Record]]:
+    experiments: dict[int, AnyExperiment], jobs: int, backend: Backend, address: str | None
+) -> Iterator[tuple[int, AnyRecord]]:
     if not experiments:
         return
     with workers(backend, address):
@@ -94,6 +95,12 @@ def _side_by_side(
         yield from joblib.Parallel(n_jobs=min(jobs, len(experiments)), return_as="generator_unordered")(tasks)
 
 
-def _one(number: int, experiment: Experiment) -> tuple[int, Record]:
+def _one(number: int, experiment: AnyExperiment) -> tuple[int, AnyRecord]:
     torch.set_num_threads(1)
-    return number, run(experiment)
+    return number, _run(experiment, None)
+
+
+def _run(experiment: AnyExperiment, on_step: Callable[[StepRecord], None] | None) -> AnyRecord:
+    if isinstance(experiment, RecordingExperiment):
+        return run_recording(experiment, on_step=on_step)
+    return run(experiment, on_step=on_step)

@@ -5,12 +5,13 @@ from contrica.report.folder import default_folder, ensure_writable, read_run, re
 from contrica.report.over_seeds import over_seeds
 from contrica.report.page import page
 from contrica.report.published import PublishedValue
-from contrica.report.run_record import RunRecord
+from contrica.report.run_record import AnyRecord, RunRecord, record_of
 from contrica.report.seeds import seeds_in_words, seeds_of
 from contrica.report.table import table
 from contrica.report.verdict import Verdict, verdict
 
 __all__ = [
+    "AnyRecord",
     "Chart",
     "Curves",
     "Grid",
@@ -24,6 +25,7 @@ __all__ = [
     "over_seeds",
     "page",
     "read_run",
+    "record_of",
     "render_again",
     "seeds_in_words",
     "seeds_of",

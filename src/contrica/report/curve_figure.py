@@ -1,6 +1,7 @@
 """Held-out loss against its optimum over the steps: the loss, and what it is above the optimum, on a log scale."""
 
 import math
+from collections.abc import Sequence
 
 from contrica.report.numbers import short
 from contrica.report.outcome import Outcome
@@ -20,27 +21,28 @@ def curves_of(outcome: Outcome) -> list[str]:
     """Draw the loss, and the gap where an optimum is known; nothing for fewer than two points."""
     if len(outcome.curve) < 2:
         return []
-    figures = [_loss(outcome)]
     best = outcome.curve_best
+    figures = [loss_figure(outcome.name, outcome.curve, best, "optimum")]
     gaps = [] if best is None else [(step, loss - best) for step, loss in outcome.curve if loss - best > LEAST_GAP]
     return [*figures, _gap(outcome, gaps)] if len(gaps) >= 2 else figures
 
 
-def _loss(outcome: Outcome) -> str:
-    last = outcome.curve[-1][0]
-    late = [loss for step, loss in outcome.curve if step > EARLY_SHARE * last]
-    level = [] if outcome.curve_best is None else [outcome.curve_best]
-    up = Scale.around([*late, *level], BOTTOM, TOP, margin=0.08)
+def loss_figure(name: str, curve: Sequence[tuple[int, float]], level: float | None, label: str) -> str:
+    """Draw the loss over the steps, and a level with its label where one is known."""
+    last = curve[-1][0]
+    late = [loss for step, loss in curve if step > EARLY_SHARE * last]
+    levels = [] if level is None else [level]
+    up = Scale.around([*late, *levels], BOTTOM, TOP, margin=0.08)
     parts = [*_axes(last, up, "held-out loss, nats")]
-    for best in level:
+    for best in levels:
         # The label keeps clear of the line's end, where the curve comes down onto it.
         parts.append(element("line", class_="optimum", x1=LEFT, x2=RIGHT, y1=up(best), y2=up(best)))
         parts.append(
-            element("text", words(f"optimum {short(best)}"), class_="optimum-label", x=LEFT + 6, y=up(best) - 5)
+            element("text", words(f"{label} {short(best)}"), class_="optimum-label", x=LEFT + 6, y=up(best) - 5)
         )
-    inside = [(step, loss) for step, loss in outcome.curve if loss <= up.high]
+    inside = [(step, loss) for step, loss in curve if loss <= up.high]
     parts.append(_line(inside, last, up))
-    return figure(WIDTH, HEIGHT, f"Held-out loss of {outcome.name} over the steps, against its optimum", *parts)
+    return figure(WIDTH, HEIGHT, f"Held-out loss of {name} over the steps, against its {label}", *parts)
 
 
 def _gap(outcome: Outcome, gaps: list[tuple[int, float]]) -> str:

@@ -19,6 +19,8 @@ from contrica.report.outcome import Outcome
 from contrica.report.over_seeds import over_seeds
 from contrica.report.page import page
 from contrica.report.published import published_table
+from contrica.report.recording_outcome import RecordingOutcome
+from contrica.report.recordings_section import recordings_table
 from contrica.report.run_record import RunRecord
 from contrica.report.seeds import seeds_in_words
 from contrica.report.table import table
@@ -108,16 +110,22 @@ def read_run(folder: Path) -> RunRecord:
         ) from error
     try:
         run = RunRecord.from_json(text)
-        for record in run.records:
+        for record in run.simulated:
             Outcome.of(record)
+        for recording in run.recordings:
+            RecordingOutcome.of(recording)
     except RecordError as error:
         raise RecordError(f"{path}: {error}") from error
     return run
 
 
 def _rendered(run: RunRecord) -> dict[str, str]:
-    outcomes = [Outcome.of(record) for record in run.records]
-    tables = [published_table(run.published, numbers_of(outcomes)), table(over_seeds(outcomes))]
+    outcomes = [Outcome.of(record) for record in run.simulated]
+    tables = [published_table(run.published, numbers_of(outcomes))]
+    if outcomes or not run.recordings:
+        tables.append(table(over_seeds(outcomes)))
+    if run.recordings:
+        tables.append(recordings_table([RecordingOutcome.of(record) for record in run.recordings]))
     text = "\n".join([f"# {run.title}\n\n`{run.command}`\n", *filter(None, tables)])
     return {TABLE: text, PAGE: page(run)}
 

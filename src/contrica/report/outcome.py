@@ -23,7 +23,7 @@ class Measured:
     @classmethod
     def read(cls, found: Mapping[str, Any]) -> Self:
         """Read a `evaluation.Score` as JSON holds it."""
-        return cls(_real(found["value"]), _number(found.get("low")), _number(found.get("high")))
+        return cls(real(found["value"]), number(found.get("low")), number(found.get("high")))
 
 
 @dataclass(frozen=True)
@@ -125,57 +125,59 @@ class Outcome:
         factors, recovered = _rows(record.factors), _rows(record.recovered)
         if len(factors) != len(recovered) or len({len(row) for row in (*factors, *recovered)}) > 1:
             raise ValueError("factors and recovered differ in shape")
-        points = [(int(point["step"]), _number(point["loss"])) for point in record.curve if point["step"] is not None]
-        bests = [_number(point.get("best")) for point in record.curve]
+        points = [(int(point["step"]), number(point["loss"])) for point in record.curve if point["step"] is not None]
+        bests = [number(point.get("best")) for point in record.curve]
         return cls(
             name=str(record.experiment["name"]),
             scores={metric: Measured.read(record.scores[metric]) for metric in METRICS},
-            in_sample={metric: _real(record.scores["published"][metric]["value"]) for metric in ("r2", "mcc_pearson")},
-            correlations=tuple(_real(value) for value in record.scores["mcc_pearson"]["per_factor"]),
+            in_sample={metric: real(record.scores["published"][metric]["value"]) for metric in ("r2", "mcc_pearson")},
+            correlations=tuple(real(value) for value in record.scores["mcc_pearson"]["per_factor"]),
             scored_rows=int(record.scores["scored_rows"]),
             floors={name: _floor(floor) for name, floor in record.scores["floors"].items()},
             promise=Promise(
                 bool(record.guarantee["holds"]), bool(record.guarantee["axes"]), str(record.guarantee["text"])
             ),
-            loss=_number(optimum.get("loss")),
-            best=_number(optimum.get("best")),
-            gap=_number(optimum.get("gap")),
-            mutual_information=_number(information.get("mutual_information")),
-            log_batch=_number(information.get("log_batch")),
-            calibration=_number(record.calibration),
+            loss=number(optimum.get("loss")),
+            best=number(optimum.get("best")),
+            gap=number(optimum.get("gap")),
+            mutual_information=number(information.get("mutual_information")),
+            log_batch=number(information.get("log_batch")),
+            calibration=number(record.calibration),
             factors=factors,
             recovered=recovered,
             curve=tuple((step, loss) for step, loss in points if loss is not None),
             curve_best=bests[-1] if bests else None,
             window=_window(record.experiment.get("mixing")),
-            condition_number=_number(record.mixing.get("condition_number")),
+            condition_number=number(record.mixing.get("condition_number")),
             second_stage=None if record.second_stage is None else SecondStage.read(record.second_stage),
-            learned={str(name): tuple(map(_real, values)) for name, values in (record.learned or {}).items()},
-            seconds=_real(record.seconds),
-            processor_seconds=_number(record.processor_seconds),
+            learned={str(name): tuple(map(real, values)) for name, values in (record.learned or {}).items()},
+            seconds=real(record.seconds),
+            processor_seconds=number(record.processor_seconds),
             settings=dict(record.experiment),
             environment={str(name): str(value) for name, value in record.environment.items()},
         )
 
 
-def _real(value: Any) -> float:
-    number = float(value)
-    if not math.isfinite(number):
+def real(value: Any) -> float:
+    """Return a finite number; ValueError for any other."""
+    found = float(value)
+    if not math.isfinite(found):
         raise ValueError(f"{value!r} is not finite")
-    return number
+    return found
 
 
-def _number(value: Any) -> float | None:
-    return None if value is None else _real(value)
+def number(value: Any) -> float | None:
+    """Return a finite number, or None for None."""
+    return None if value is None else real(value)
 
 
 def _rows(table: Any) -> tuple[tuple[float, ...], ...]:
-    return tuple(tuple(_real(value) for value in row) for row in table)
+    return tuple(tuple(real(value) for value in row) for row in table)
 
 
 def _floor(found: Mapping[str, Any]) -> FloorValues:
     scores = found.get("scores")
-    values = {} if scores is None else {metric: _real(scores[metric]["value"]) for metric in METRICS}
+    values = {} if scores is None else {metric: real(scores[metric]["value"]) for metric in METRICS}
     return FloorValues(values, str(found.get("note") or ""))
 
 

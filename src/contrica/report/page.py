@@ -12,6 +12,8 @@ from contrica.report.numbers_of import Numbers, numbers_of
 from contrica.report.outcome import Outcome
 from contrica.report.over_seeds import over_seeds
 from contrica.report.published import published_section
+from contrica.report.recording_outcome import OverSeeds, RecordingOutcome, gathered, judged
+from contrica.report.recordings_section import RECORDING_MEANINGS, judgement, recordings_section
 from contrica.report.run_record import RunRecord
 from contrica.report.seeds import seeds_in_words
 from contrica.report.style import STYLE
@@ -40,16 +42,23 @@ def page(run: RunRecord) -> str:
     RecordError
         If a record lacks what the page shows.
     """
-    every = [Outcome.of(record) for record in run.records]
+    every = [Outcome.of(record) for record in run.simulated]
+    recorded = [RecordingOutcome.of(record) for record in run.recordings]
     outcomes, numbers = over_seeds(every), numbers_of(every)
-    body = [_header(run, outcomes), published_section(run.published, numbers), *_charts(run.charts, numbers)]
+    body = [
+        _header(run, outcomes, gathered(recorded)),
+        published_section(run.published, numbers),
+        *_charts(run.charts, numbers),
+    ]
     if len(every) == 1:
         body.append(details(every[0]))
     elif every:
         many = len(every) > MOST_UNFOLDED
         body += [comparison(outcomes, seeds=len(run.seeds), folded=many), element("h2", words("Each experiment"))]
         body += [_too_many(len(every))] if many else map(_folded, every)
-    body += [element("h2", words("What the numbers mean")), described(MEANINGS), _repeat(run, every)]
+    body += recordings_section(recorded)
+    meanings = (MEANINGS if every or not recorded else {}) | (RECORDING_MEANINGS if recorded else {})
+    body += [element("h2", words("What the numbers mean")), described(meanings), _repeat(run, [*every, *recorded])]
     head = element(
         "head",
         '<meta charset="utf-8">',
@@ -60,7 +69,7 @@ def page(run: RunRecord) -> str:
     return f"<!DOCTYPE html>\n{element('html', head, element('body', element('main', *body)), lang='en')}\n"
 
 
-def _header(run: RunRecord, outcomes: Sequence[Outcome]) -> str:
+def _header(run: RunRecord, outcomes: Sequence[Outcome], recorded: Sequence[OverSeeds]) -> str:
     named = [run.recipe, *run.options.values(), f"seed {seeds_in_words(run.seeds)}", run.date[:10]]
     parts = [
         element("h1", words(run.title)),
@@ -76,6 +85,17 @@ def _header(run: RunRecord, outcomes: Sequence[Outcome]) -> str:
             if counts[kind]
         ]
         parts.append(element("ul", *tally, class_="tally"))
+    if len(recorded) == 1:
+        parts.append(judgement(recorded[0]))
+    elif recorded:
+        said = [(found.name, judged(found)) for found in recorded]
+        parts.append(
+            element(
+                "ul",
+                *(element("li", words(f"{name}: {one.head.lower()}"), class_=one.mark) for name, one in said),
+                class_="tally",
+            )
+        )
     parts.append(element("p", words(run.summary), class_="lead"))
     return element("header", *parts)
 
@@ -104,7 +124,7 @@ def _folded(outcome: Outcome) -> str:
     return element("details", summary, stated(judged), details(outcome, level="h3"))
 
 
-def _repeat(run: RunRecord, outcomes: Sequence[Outcome]) -> str:
+def _repeat(run: RunRecord, outcomes: Sequence[Outcome | RecordingOutcome]) -> str:
     shown = dict(outcomes[0].environment) if outcomes else {}
     shown["training"] = seconds(sum(outcome.seconds for outcome in outcomes))
     shown["date"] = run.date

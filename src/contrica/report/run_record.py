@@ -13,9 +13,25 @@ from typing import Any
 
 from contrica.errors import RecordError
 from contrica.record import Record
+from contrica.recordings import RecordingRecord
 from contrica.report.charts import Chart, chart_from_dict, chart_to_dict
 from contrica.report.published import PublishedValue
 from contrica.report.seeds import seeds_in_words
+
+AnyRecord = Record | RecordingRecord
+
+
+def record_of(found: object) -> AnyRecord:
+    """Read a record of either kind.
+
+    Raises
+    ------
+    RecordError
+        If a part is missing.
+    """
+    is_recording = isinstance(found, dict) and found.get("kind") == RecordingRecord.kind
+    return RecordingRecord.from_dict(found) if is_recording else Record.from_dict(found)
+
 
 FORMAT = "contrica-run"
 FORMAT_VERSION = 2
@@ -40,7 +56,7 @@ class RunRecord:
         Processes side by side where they were asked for; the number of threads in each follows from it.
     date : str
         When the run ended, UTC, ISO 8601.
-    records : tuple of Record
+    records : tuple of Record or RecordingRecord
         One per seed and experiment, seed by seed, in the recipe's order.
     published : tuple of PublishedValue
         What papers report.
@@ -56,9 +72,19 @@ class RunRecord:
     steps: int | None
     jobs: int | None
     date: str
-    records: tuple[Record, ...]
+    records: tuple[AnyRecord, ...]
     published: tuple[PublishedValue, ...] = ()
     charts: tuple[Chart, ...] = ()
+
+    @property
+    def simulated(self) -> tuple[Record, ...]:
+        """The records of simulated pairs."""
+        return tuple(record for record in self.records if isinstance(record, Record))
+
+    @property
+    def recordings(self) -> tuple[RecordingRecord, ...]:
+        """The records of fits to recordings."""
+        return tuple(record for record in self.records if isinstance(record, RecordingRecord))
 
     @property
     def command(self) -> str:
@@ -134,7 +160,7 @@ class RunRecord:
             options={name: str(value) for name, value in _entry(found, "options", dict).items()},
             seeds=_seeds(found, version),
             **{name: _entry(found, name, int, optional=True) for name in ("steps", "jobs")},
-            records=tuple(Record.from_dict(run) for run in _entry(found, "runs", list)),
+            records=tuple(record_of(run) for run in _entry(found, "runs", list)),
             published=tuple(
                 PublishedValue.from_dict(value) for value in _entry(found, "published", list, optional=True) or ()
             ),

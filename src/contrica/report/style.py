@@ -62,6 +62,7 @@ figcaption { margin-top: .4rem; max-width: 46rem; }
 .error { fill: none; stroke: #ffd84d; stroke-width: 1.8; stroke-linecap: round; }
 .true-position { fill: #fff; stroke: #10151b; stroke-width: 1.1; }
 .window { fill: none; stroke: #fff; stroke-width: 2; stroke-dasharray: 8 5; }
+.code-dots { fill: none; stroke-width: 3.4; stroke-linecap: round; opacity: .85; }
 .chart .plot { max-width: 40rem; } .wide > .plot { max-width: none; min-width: 46rem; }
 .series-0 { --tone: var(--blue); } .series-1 { --tone: var(--bad); } .series-2 { --tone: var(--good); }
 .series-3 { --tone: var(--violet); } .series-4 { --tone: var(--part); } .series-5 { --tone: var(--muted); }
