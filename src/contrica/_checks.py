@@ -104,6 +104,24 @@ def array(value: npt.ArrayLike, name: str, *, least_rows: int = 1) -> npt.NDArra
     return table
 
 
+def real_array(value: npt.ArrayLike | Tensor, name: str, *, least_rows: int = 1) -> npt.NDArray[np.float64]:
+    """Return `array` of ``value`` unless it holds booleans or complex numbers, which are no measured values."""
+    if isinstance(value, Tensor):
+        unreal = value.dtype == torch.bool or value.is_complex()
+    else:
+        try:
+            value = np.asarray(value)
+        except ValueError as error:
+            raise ShapeError(
+                f"{name} must be a rectangular array, got rows of unequal length; pad or drop them"
+            ) from error
+        unreal = value.dtype.kind in "bc"
+    if unreal:
+        raise DtypeError(f"{name} must hold real numbers, got {value.dtype}; pass floats, a category as 0.0 and 1.0")
+    with np.errstate(over="ignore"):  # a wider float beyond 1.8e308 becomes infinity, which is refused by name
+        return array(value, name, least_rows=least_rows)
+
+
 def samples(value: Tensor, name: str, shape: Sequence[int], *, least_rows: int = 1) -> Tensor:
     """Return ``value`` if it is a floating tensor of shape (rows, *shape), else raise; its values are not read."""
     if not isinstance(value, Tensor):

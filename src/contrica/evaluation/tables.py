@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from contrica import _checks
-from contrica.errors import DomainError, DtypeError, ShapeError
+from contrica.errors import DomainError
 
 Table: TypeAlias = npt.NDArray[np.float64]
 Rows: TypeAlias = npt.ArrayLike | Tensor
@@ -29,18 +29,7 @@ a spread above it keeps the squares of a standardised column above 1e-30."""
 
 def read(value: Rows, name: str) -> Table:
     """Return ``value`` as a table of at least two rows, refusing booleans, complex numbers and objects."""
-    if isinstance(value, Tensor):
-        unreal = value.dtype == torch.bool or value.is_complex()
-    else:
-        try:
-            value = np.asarray(value)
-        except ValueError as error:
-            raise ShapeError(f"{name} must be a rectangular array, got rows of unequal length; pad them") from error
-        unreal = value.dtype.kind in "bc"
-    if unreal:
-        raise DtypeError(f"{name} must hold real numbers, got {value.dtype}; pass floats, a category as 0.0 and 1.0")
-    with np.errstate(over="ignore"):  # a wider float beyond 1.8e308 becomes infinity, which is refused by name
-        return _checks.array(value, name, least_rows=2)
+    return _checks.real_array(value, name, least_rows=2)
 
 
 def read_pair(codes: Rows, factors: Rows) -> tuple[Table, Table]:

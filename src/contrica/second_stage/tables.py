@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from contrica import _checks
-from contrica.errors import DomainError, DtypeError, ShapeError, UnreliableScoreError
+from contrica.errors import DomainError, ShapeError, UnreliableScoreError
 
 Table: TypeAlias = npt.NDArray[np.float64]
 Rows: TypeAlias = npt.ArrayLike | Tensor
@@ -36,18 +36,7 @@ ROWS_PER_CODE = 20
 
 def read(value: Rows, name: str) -> Table:
     """Return ``value`` as a table of usable size, refusing booleans and complex numbers."""
-    if isinstance(value, Tensor):
-        unreal = value.dtype == torch.bool or value.is_complex()
-    else:
-        try:
-            value = np.asarray(value)
-        except ValueError as error:
-            raise ShapeError(f"{name} must be a rectangular array, got unequal rows; pad or drop them") from error
-        unreal = value.dtype.kind in "bc"
-    if unreal:
-        raise DtypeError(f"{name} must hold real numbers, got {value.dtype}; pass floats")
-    with np.errstate(over="ignore"):
-        table = _checks.array(value, name)
+    table = _checks.real_array(value, name)
     if np.abs(table).max(initial=0.0) > LARGEST:
         raise DomainError(f"{name} must lie within +-{LARGEST:g}, got {np.abs(table).max():.3g}; rescale the codes")
     return table
