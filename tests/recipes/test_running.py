@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 import warnings
+from types import SimpleNamespace
 
 import pytest
 
@@ -113,6 +114,41 @@ def test_a_package_that_is_not_installed_is_named(backend, module, monkeypatch):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(DomainError, match=r"install contrica\["), workers.workers(backend, None):
         pass
+
+
+def ray_that(init):
+    ended = []
+    made = SimpleNamespace(init=init, shutdown=lambda: ended.append(True))
+    return {"ray": made, "ray.util": SimpleNamespace(), "ray.util.joblib": SimpleNamespace(register_ray=None)}, ended
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        (None, r"must start on this machine, and none does \(timed out after 30 s\); try again or choose another"),
+        ("ray://there:1", r"must answer at ray://there:1, and none does \(timed out after 30 s\); start one there"),
+    ],
+)
+def test_a_cluster_of_ray_that_does_not_start_ends_in_a_sentence(address, says, monkeypatch):
+    def init(**settings):
+        raise Exception("timed out\n  after 30 s")  # this is what Ray raises
+
+    modules, ended = ray_that(init)
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    with pytest.raises(DomainError, match=says):
+        next(run_all(table(1), jobs=2, backend="ray", address=address))
+    assert ended == [True]
+
+
+def test_on_ray_records_come_as_many_at_a_time_as_there_are_processes(ran, monkeypatch):
+    joblib = pytest.importorskip("joblib")
+    monkeypatch.setattr(running, "workers", lambda backend, address: joblib.parallel_config(backend="threading"))
+    coming = run_all(table(3), jobs=2, backend="ray")
+    found = dict([next(coming), next(coming)])
+    assert sorted(ran) == ["number 0", "number 1"]
+    found |= dict(coming)
+    assert names(found.items()) == WANTED
 
 
 def test_there_are_no_more_processes_than_experiments(monkeypatch):

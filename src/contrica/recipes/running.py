@@ -91,8 +91,13 @@ def _side_by_side(
     with workers(backend, address):
         import joblib
 
-        tasks = (joblib.delayed(_one)(number, experiment) for number, experiment in experiments.items())
-        yield from joblib.Parallel(n_jobs=min(jobs, len(experiments)), return_as="generator_unordered")(tasks)
+        tasks = [joblib.delayed(_one)(number, experiment) for number, experiment in experiments.items()]
+        if backend == "ray":
+            # joblib gets nothing from Ray before all of a call is finished, so each call has one task per process.
+            for first in range(0, len(tasks), jobs):
+                yield from joblib.Parallel(n_jobs=jobs)(tasks[first : first + jobs])
+        else:
+            yield from joblib.Parallel(n_jobs=min(jobs, len(tasks)), return_as="generator_unordered")(tasks)
 
 
 def _one(number: int, experiment: AnyExperiment) -> tuple[int, AnyRecord]:

@@ -41,7 +41,7 @@ def workers(backend: Backend, address: str | None) -> Iterator[None]:
     Raises
     ------
     DomainError
-        If a package is not installed, or nothing answers at the address.
+        If a package is not installed, if nothing answers at the address, or if no cluster starts on this machine.
     """
     try:
         import joblib
@@ -78,8 +78,10 @@ def _dask(address: str | None) -> Iterator[dict[str, Any]]:
         raise DomainError("backend dask needs distributed, and it is not installed; install contrica[dask]") from error
     try:
         client = Client(address) if address is not None else Client(threads_per_worker=1, dashboard_address=None)
-    except (OSError, ValueError) as error:
-        raise DomainError(f"a Dask scheduler must answer at {address}, and none does ({error}); start one") from error
+    except (OSError, ValueError, RuntimeError) as error:
+        where = "start on this machine" if address is None else f"answer at {address}"
+        remedy = "choose another backend" if address is None else "start one there"
+        raise DomainError(f"a Dask scheduler must {where}, and none does ({error}); {remedy}") from error
     with client:
         yield {"backend": "dask"}
 
@@ -93,8 +95,12 @@ def _ray(address: str | None) -> Iterator[dict[str, Any]]:
         raise DomainError("backend ray needs ray, and it is not installed; install contrica[ray]") from error
     try:
         ray.init(address=address, include_dashboard=False if address is None else None, log_to_driver=False)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise DomainError(f"a Ray cluster must answer at {address}, and none does ({error}); start one") from error
+    except Exception as error:  # Ray raises plain Exception where its start takes too long
+        ray.shutdown()
+        where = "start on this machine" if address is None else f"answer at {address}"
+        remedy = "try again or choose another backend" if address is None else "start one there"
+        said = " ".join(str(error).split())
+        raise DomainError(f"a Ray cluster must {where}, and none does ({said}); {remedy}") from error
     try:
         register_ray()
         yield {"backend": "ray"}
