@@ -5,9 +5,12 @@ from functools import cache
 
 import numpy as np
 
+from contrica.diagnosis import Check, Diagnosis, Quantity, Verdict
+from contrica.diagnosis.factors import Factor
 from contrica.evaluation import score
+from contrica.pairs.drawn import Histogram, PairReport
 from contrica.record import Record
-from contrica.report import RunRecord
+from contrica.report import FitRecord, RunRecord
 
 GUARANTEE = """The factors are recovered up to order, sign, scale and shift, because reasons <b>exist</b>.
 Provided that
@@ -77,3 +80,33 @@ def run_of(*records, **settings):
         "date": "2026-01-02T03:04:05+00:00",
     }
     return RunRecord(**{**plain, **settings}, records=records)
+
+
+def diagnosed(*verdicts, codes=2):
+    checks = [
+        Check(f"check{number}", (Quantity("gain, nats", 0.25, 0.1),), "none", verdict, "a < b", "more & more")
+        for number, verdict in enumerate(verdicts)
+    ]
+    factors = [Factor(code, 2.0, 0.5, 1.0, None, 0.5 + code, 0.1) for code in range(codes)]
+    return Diagnosis(tuple(checks), tuple(factors), 64, 500)
+
+
+DRAWN = PairReport(1000, 300, 0.3, 0.8, 0.0, 0.001, 0.25, Histogram((1, 2), (1, 5), (750, 250)), None)
+
+
+def fit_record(**changes):
+    said = {
+        "name": "3 codes, <model>",
+        "recording": "a&b.npz:x",
+        "num_rows": 300,
+        "pairs": "time",
+        "losses": tuple(4.0 - 0.01 * step for step in range(300)),
+        "held_out": ((100, 3.5), (200, 2.5), (300, 2.7)),
+        "best_step": 200,
+        "diagnosis": diagnosed(Verdict.FINE, Verdict.LOOK),
+        "drawn_pairs": DRAWN,
+        "to_do": ("pass more rows",),
+        "settings": {"lags": range(1, 4)},
+        "next_command": "contrica transform model x --out codes.npy",
+    }
+    return FitRecord(**{**said, **changes})

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from contrica import cli
+from contrica.estimator import ContrastiveICA
 from contrica.files import read
 
 STEPS = ["--steps", "30", "--batch-size", "64", "--patience", "0"]
@@ -60,6 +61,21 @@ def test_people_are_told_what_was_found_and_what_to_run_next(capsys, here):
     assert "contrica transform m toy.npz:x --out codes.npy" in said
     assert run(capsys, "report", "m")[1] == said
     assert json.loads(run(capsys, "report", "m", "--json")[1])["rows"] == 2400
+
+
+@pytest.mark.slow
+def test_a_report_can_be_a_page_of_a_model_from_either_door(capsys, here):
+    code, said, error = run(capsys, "report", "model", "--out", "page.html")
+    assert (code, error) == (0, "")
+    assert said.endswith("The page, which opens in any browser: page.html\n")
+    assert "toy.npz:x" in (here / "page.html").read_text()
+    assert "is there already" in refused(capsys, "report", "model", "--out", "page.html")
+    assert "must end in .html" in refused(capsys, "report", "model", "--out", "page.pdf")
+    ContrastiveICA(2, steps=5, random_state=0).fit(np.random.default_rng(0).normal(size=(90, 3))).save("own")
+    assert run(capsys, "report", "own")[1].startswith("own: 2 codes, pairs by time; 5 steps, the best is 5")
+    code, said, error = run(capsys, "report", "own", "--out", "page.html", "--force", "--json")
+    assert (code, error, json.loads(said)["page"]) == (0, "", "page.html")
+    assert "too few rows were held out" in (here / "page.html").read_text()
 
 
 @pytest.mark.slow

@@ -48,3 +48,9 @@ def test_a_check_reads_as_a_sentence_and_keeps_what_is_unknown():
     assert str(check.measured[1]) == "heads: not measurable from these rows"
     again = json.loads(json.dumps(check.to_dict(), allow_nan=False))
     assert again["measured"][1] == {"name": "heads", "value": None, "standard_error": None}
+    assert Check.from_dict(again) == check
+
+
+def test_what_is_missing_for_a_verdict_is_no_thing_to_do():
+    check = Check("luck", (), "half", Verdict.CANNOT_TELL, "too few", "hold out more pairs")
+    assert str(check) == "[cannot tell] luck: too few\n    to tell: hold out more pairs"

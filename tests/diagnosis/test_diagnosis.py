@@ -29,6 +29,7 @@ from contrica import (
     UniformMarginal,
 )
 from contrica.diagnosis import (
+    Diagnosis,
     Verdict,
     check_dimensions,
     check_normalisation,
@@ -39,7 +40,7 @@ from contrica.diagnosis import (
     factors_of,
     hold_out,
 )
-from contrica.errors import DomainError, DtypeError, NonFiniteError, UnreliableScoreError
+from contrica.errors import DomainError, DtypeError, NonFiniteError, RecordError, UnreliableScoreError
 from contrica.pairs import Cells
 from exact_models import Tilted, drawn, exact_critic
 
@@ -310,6 +311,7 @@ def test_it_reads_as_sentences_and_turns_into_json():
     again = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert [check["verdict"] for check in again["checks"]] == ["fine", "look", "look", "fine", "fine"]
     assert again["factors"][1]["code"] == 1
+    assert str(Diagnosis.from_dict(again)) == text
     assert [check.name for check in found.actions] == ["reliability", "pair noise"]
     with pytest.raises(DomainError, match="name must be one of normalisation, "):
         found.check("luck")
@@ -359,3 +361,10 @@ def test_a_thorough_diagnosis_looks_at_axes_order_and_connectivity_too():
     found = diagnose(nn.Identity(), exact_critic(LAPLACE), InfoNCE(), drawn(LAPLACE, 2000), thorough=True)
     assert [check.name for check in found.checks[5:]] == ["axes", "order", "connectivity"]
     assert not found.actions
+
+
+@pytest.mark.parametrize("damage", [{"checks": 3}, {"factors": [{}]}, {"batch_size": 0.5}, {"num_pairs": None}])
+def test_a_damaged_description_is_a_sentence(damage):
+    found = diagnosis_of(LAPLACE, exact_critic(LAPLACE), num_pairs=200)
+    with pytest.raises(RecordError, match="must have its checks and factors, and it is damaged"):
+        Diagnosis.from_dict({**found.to_dict(), **damage})

@@ -28,7 +28,17 @@ def test_a_saved_model_encodes_and_scores_as_before(tmp_path):
     assert copy.score(X) == model.score(X)
     assert copy.get_params() == {**model.get_params(), "device": "cpu"}
     assert (copy.loss_curve_, copy.best_iter_, copy.pair_kind_) == (model.loss_curve_, 5, "time")
+    assert str(copy.drawn_pairs_) == str(model.drawn_pairs_)
     assert copy.scaling_.constant.tolist() == [False, False, False, True]
+
+
+@pytest.mark.filterwarnings("ignore::contrica.errors.ContricaWarning")
+def test_a_diagnosis_is_kept(tmp_path):
+    model = ContrastiveICA(2, **QUICK).fit(recording(1200))
+    assert model.diagnosis_ is not None
+    copy = opened(model, tmp_path)
+    assert copy.diagnosis_ == model.diagnosis_
+    assert copy.drawn_pairs_ == model.drawn_pairs_
 
 
 def test_a_model_of_labels_scores_with_the_bandwidth_of_fit(tmp_path):

@@ -1,9 +1,12 @@
+import json
+
 import numpy as np
 import pytest
 import torch
 
-from contrica.errors import DomainError, DtypeError
+from contrica.errors import DomainError, DtypeError, RecordError
 from contrica.pairs import AugmentedPairs, LabelledPairs, TemporalPairs, describe_pairs
+from contrica.pairs.drawn import PairReport
 
 
 def generator(seed=0):
@@ -107,3 +110,18 @@ def test_what_cannot_be_described_is_refused(arguments, error):
     whole = {"source": TemporalPairs(torch.zeros(50, 1), lags=2), "generator": generator()} | arguments
     with pytest.raises(error):
         describe_pairs(whole.pop("source"), **whole)
+
+
+def test_a_report_comes_back_from_json():
+    source = LabelledPairs(torch.zeros(300, 1), torch.arange(300.0), bandwidth=4.0, trials=torch.arange(300) // 100)
+    report = describe_pairs(source, num_pairs=500, generator=generator())
+    assert PairReport.from_dict(json.loads(json.dumps(report.to_dict()))) == report
+
+
+@pytest.mark.parametrize(
+    "damage", [{"num_pairs": "many"}, {"lags": {"lows": [1], "highs": [], "counts": [2]}}, {"lags": [1]}, {"lags": {}}]
+)
+def test_a_damaged_report_is_a_sentence(damage):
+    report = describe_pairs(TemporalPairs(torch.zeros(50, 1), lags=2), num_pairs=99, generator=generator())
+    with pytest.raises(RecordError, match="must have its counts, and it is damaged"):
+        PairReport.from_dict({**report.to_dict(), **damage})

@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-from contrica.report import page
-from synthetic_records import record, run_of
+from contrica.report import fit_page, page
+from synthetic_records import fit_record, record, run_of
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -87,6 +87,13 @@ def test_several_experiments_fit(width, tmp_path):
     passed, found = sound(page(run_of(*made)), tmp_path, width=width)
     assert passed, found
     assert len(found["plots"]) > 15
+
+
+@pytest.mark.parametrize("width", [PHONE, 1200])
+def test_a_fitted_model_fits(width, tmp_path):
+    passed, found = sound(fit_page(fit_record()), tmp_path, width=width)
+    assert passed, found
+    assert len(found["plots"]) == 3
 
 
 def test_a_photograph_fits(tmp_path):

@@ -27,6 +27,7 @@ from contrica.cli.recording import (
 from contrica.cli.settings import lags_of, numbers_of, widths_of
 from contrica.errors import ContricaWarning, DomainError, RecordError
 from contrica.estimator import ContrastiveICA
+from contrica.report import PAIRS_MADE
 from contrica.saving import Checkpoints
 
 EXAMPLES = (
@@ -210,19 +211,26 @@ def tell_fit(found: dict[str, Any], folder: Path) -> None:
         If parts of it are missing.
     """
     try:
-        made = {"given": "given", "labels": "by labels", "time": "by time"}[found["pairs"]]
+        of = "" if found["recording"] is None else f" of {found['recording']}, {found['rows']} rows"
+        took = "" if found["seconds"] is None else f" in {found['seconds']:.0f} s"
         head = (
-            f"{folder}: {found['components']} codes of {found['recording']}, {found['rows']} rows, pairs {made};"
-            f" {found['steps']} steps in {found['seconds']:.0f} s, the best is {found['best_step']}"
+            f"{folder}: {found['components']} codes{of}, pairs {PAIRS_MADE[found['pairs']]};"
+            f" {found['steps']} steps{took}, the best is {found['best_step']}"
         )
         diagnosis = found["diagnosis_in_words"] or "Too few rows were held out to check the model; pass more rows."
-        to_do = [f"To do: {note}" for note in found["to_do"]]
-        source = shlex.quote(found["recording"])
+        told = str(diagnosis)
+        to_do = [f"To do: {note}" for note in found["to_do"] if note.partition("; to do: ")[2] not in told]
+        command = transform_command(folder, found["recording"])
     except (KeyError, TypeError, ValueError) as error:
         raise RecordError(f"{folder / SUMMARY} is damaged, parts of it are missing; fit again") from error
     print_parts(
         head,
         str(diagnosis),
         *to_do,
-        f"The codes:\n    contrica transform {shlex.quote(str(folder))} {source} --out codes.npy",
+        f"The codes:\n    {command}",
     )
+
+
+def transform_command(folder: Path, recording: str | None) -> str:
+    """Return the command that writes the codes of the recording, or of any."""
+    return shlex.join(["contrica", "transform", str(folder), recording or "FILE", "--out", "codes.npy"])

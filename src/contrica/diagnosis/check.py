@@ -10,9 +10,10 @@ the effect matters,
 so that a true model is called into question with a chance of `LEVEL` at most per check, however many rows there are.
 """
 
+import math
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from scipy import stats
@@ -86,7 +87,8 @@ class Check:
 
     def __str__(self) -> str:
         lines = [f"[{self.verdict.value}] {self.name}: {self.sentence}"]
-        return "\n".join([*lines, f"    to do: {self.advice}"] if self.advice else lines)
+        purpose = "to do" if self.verdict is Verdict.LOOK else "to tell"
+        return "\n".join([*lines, f"    {purpose}: {self.advice}"] if self.advice else lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Return nested dicts, lists, numbers, strings and None, which JSON can hold."""
@@ -98,6 +100,34 @@ class Check:
             "sentence": self.sentence,
             "advice": self.advice,
         }
+
+    @classmethod
+    def from_dict(cls, said: Any) -> Self:
+        """Return what `to_dict` described.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If it described something else.
+        """
+        measured = [
+            Quantity(str(one["name"]), number(one["value"]), number(one["standard_error"])) for one in said["measured"]
+        ]
+        texts = (str(said[name]) for name in ("sentence", "advice"))
+        return cls(str(said["name"]), tuple(measured), str(said["expected"]), Verdict(said["verdict"]), *texts)
+
+
+def number(value: Any) -> float | None:
+    """Return a number from JSON, None where there is none; else raise TypeError or ValueError.
+
+    >>> number(2), number(None)
+    (2.0, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | None):
+        raise TypeError(f"{value!r} is no number")
+    if value is not None and not math.isfinite(value):
+        raise ValueError(f"{value!r} is not finite")
+    return None if value is None else float(value)
 
 
 def judge(sizes: np.ndarray, errors: np.ndarray, tolerance: float | np.ndarray) -> Verdict:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from torch import Tensor
 
@@ -21,6 +21,7 @@ from contrica.diagnosis.reliability import check_reliability
 from contrica.diagnosis.rotation import check_rotation
 from contrica.diagnosis.saturation import check_saturation
 from contrica.diagnosis.swap import check_swap
+from contrica.errors import RecordError
 from contrica.losses import Loss
 from contrica.pairs.batch import PairBatch
 
@@ -55,6 +56,18 @@ class Diagnosis:
         """The checks that ask for a look."""
         return tuple(check for check in self.checks if check.verdict is Verdict.LOOK)
 
+    @property
+    def headline(self) -> str:
+        """How the checks came out, in a line."""
+        to_do = len(self.actions)
+        open_ones = sum(check.verdict is Verdict.CANNOT_TELL for check in self.checks)
+        if to_do:
+            found = f"{to_do} of {len(self.checks)} checks ask for a look"
+        else:
+            found = "nothing to do" if not open_ones else "nothing speaks against the model"
+        few = f", and {open_ones} of {len(self.checks)} cannot tell from so few" if open_ones else ""
+        return f"{self.num_pairs} held-out pairs: {found}{few}"
+
     def check(self, name: str) -> Check:
         """Return the check of that name.
 
@@ -76,15 +89,30 @@ class Diagnosis:
             "factors": [factor.to_dict() for factor in self.factors],
         }
 
+    @classmethod
+    def from_dict(cls, said: Any) -> Self:
+        """Return what `to_dict` described.
+
+        Raises
+        ------
+        RecordError
+            If it described something else.
+        """
+        try:
+            checks = tuple(map(Check.from_dict, said["checks"]))
+            factors = tuple(map(Factor.from_dict, said["factors"]))
+            return cls(checks, factors, _checks.count(said["batch_size"], "batch_size"), int(said["num_pairs"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise RecordError(
+                f"a diagnosis must have its checks and factors, and it is damaged ({error}); use a copy of it"
+            ) from error
+
     def __str__(self) -> str:
         """Return the findings in plain words, and a line per code."""
-        to_do = len(self.actions)
-        head = f"{self.num_pairs} held-out pairs: "
-        head += "nothing to do" if not to_do else f"{to_do} of {len(self.checks)} checks ask for a look"
         total = sum(factor.information for factor in self.factors)
         return "\n".join(
             [
-                head,
+                self.headline,
                 *(str(check) for check in self.checks),
                 f"{'code':>4}{'spread':>9}{'noise':>9}{'scale':>9}{'found':>9}  nats shared by a pair",
                 *(str(factor) for factor in self.factors),

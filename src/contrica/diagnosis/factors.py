@@ -5,14 +5,15 @@ fitted scale  a_k = weight_k^(-1/p_k), that of a density exp(-(|t|/a)^p)
 found scale   (p_k mean |D_k|^p_k)^(1/p_k), its maximum likelihood without walls
 """
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from contrica.critics import DissimilarityFunction
+from contrica.diagnosis.check import number
 from contrica.diagnosis.held_out import HeldOut
 from contrica.diagnosis.information import shared_information
 from contrica.dissimilarities import PowerSum, SquaredEuclidean
@@ -48,6 +49,14 @@ class Factor:
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold."""
         return dict(vars(self))
+
+    @classmethod
+    def from_dict(cls, said: Any) -> Self:
+        """Return what `to_dict` described; raise KeyError, TypeError or ValueError if that was something else."""
+        code, *numbers = (number(said[field.name]) for field in fields(cls))
+        if code is None or any(numbers[place] is None for place in (0, 1, 4, 5)):
+            raise ValueError("a number is missing")
+        return cls(int(code), *numbers)  # type: ignore[arg-type]  # the optional ones are optional
 
     def __str__(self) -> str:
         scales = [f"{'-':>9}" if value is None else f"{value:9.3g}" for value in (self.fitted_scale, self.found_scale)]

@@ -40,12 +40,13 @@ from contrica.estimator.parts import (
 )
 from contrica.estimator.resuming import ensure_of_estimator, ensure_same, mark_of
 from contrica.estimator.row_order import RowOrder
-from contrica.estimator.saved import read, write
+from contrica.estimator.saved import Said, read, write
 from contrica.estimator.scaling import Scaling, sampled, start_of
 from contrica.estimator.sources import Pairing, PairKind, PairRules, Rows, kind_of
 from contrica.estimator.streams import RandomState, Streams, lent_to_torch
 from contrica.estimator.turning import Turns
 from contrica.losses import Loss
+from contrica.pairs.drawn import PairReport
 from contrica.pairs.label_space import Periods
 from contrica.pairs.temporal import Lags
 from contrica.pairs.timeline import Separation
@@ -152,6 +153,9 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     diagnosis_ : Diagnosis or None
         What the held-out rows say: checks in plain words, and of each code the fitted scale and the nats that a pair
         shares, beside the logarithm of the batch; print it. None where fewer than 100 rows were held out.
+    drawn_pairs_ : PairReport or None
+        What pairs training drew: histograms of their lags and label distances, and how many rows are in any; print it.
+        None where pairs were given.
     n_iter_ : int
         Updates that were made.
     best_iter_ : int
@@ -360,7 +364,7 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             )
         fitted = Fitted(encoder, critic, loss, pairing, observations.shape[1:], streams.seed)
         diagnosis = diagnosis_of(fitted, split, batch_size=size, generator=streams.named("diagnosis"))
-        self._keep(fitted, curve, diagnosis)
+        self._keep(fitted, curve, diagnosis, split.source.described(streams.named("drawn pairs")))
         self.codes_ = fitted.codes(observations, num_codes)
         if curve.interruption is not None:
             raise curve.interruption
@@ -418,8 +422,8 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the fitted estimator as a folder of safetensors and JSON, in place of one that was there.
 
-        Kept are encoder, critic, loss, units, settings and curves; not the codes of fit, and not its diagnosis. Of an
-        encoder of your own the parameters and buffers are kept.
+        Kept are encoder, critic, loss, units, settings, curves, diagnosis and the report of the pairs; not the codes of
+        fit. Of an encoder of your own the parameters and buffers are kept.
 
         Parameters
         ----------
@@ -439,7 +443,8 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         names = getattr(self, "feature_names_in_", None)
         settings = {name: value for name, value in self.get_params(deep=False).items() if name not in ("checkpoint",)}
         curve = Curve(self.loss_curve_, self.validation_curve_, self.best_iter_)
-        write(folder, self._fitted, curve, settings, None if names is None else [str(name) for name in names])
+        said = Said(self.diagnosis_, self.drawn_pairs_, None if names is None else [str(name) for name in names])
+        write(folder, self._fitted, curve, settings, said)
 
     @classmethod
     def load(
@@ -465,7 +470,7 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         DomainError
             If there is no such device.
         """
-        fitted, curve, settings, names = read(folder, own=own or {}, device=named_device(device))
+        fitted, curve, settings, said = read(folder, own=own or {}, device=named_device(device))
         known = cls().get_params(deep=False)
         if not settings.keys() <= known.keys():
             raise RecordError(f"{folder} has settings that this version does not know; update contrica")
@@ -473,9 +478,9 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         rest = {name: value for name, value in parts.items() if name not in settings}
         model = cls(**{**settings, **rest, "device": device})
         model.n_features_in_ = fitted.shape[0] if fitted.shape else 0
-        if names is not None:
-            model.feature_names_in_ = np.array(names, dtype=object)
-        model._keep(fitted, curve, None)
+        if said.names is not None:
+            model.feature_names_in_ = np.array(said.names, dtype=object)
+        model._keep(fitted, curve, said.diagnosis, said.drawn_pairs)
         return model
 
     @property
@@ -540,8 +545,8 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         if self.verbose and record.step % max(1, self.steps // VALUES) == 0:
             sys.stderr.write(f"step {record.step} of {self.steps}: loss {record.loss:.4f} nats\n")
 
-    def _keep(self, fitted: Fitted, curve: Curve, diagnosis: Diagnosis | None) -> None:
-        self._fitted, self.diagnosis_ = fitted, diagnosis
+    def _keep(self, fitted: Fitted, curve: Curve, diagnosis: Diagnosis | None, drawn_pairs: PairReport | None) -> None:
+        self._fitted, self.diagnosis_, self.drawn_pairs_ = fitted, diagnosis, drawn_pairs
         self.encoder_, self.critic_, self.scaling_ = fitted.encoder, fitted.critic, fitted.pairing.scaling
         self.pair_kind_, self.bandwidth_ = fitted.pairing.rules.kind, fitted.pairing.rules.bandwidth
         self.n_iter_, self.best_iter_ = len(curve.losses), curve.best_step

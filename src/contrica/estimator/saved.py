@@ -6,17 +6,20 @@ them, and the settings are JSON. Of a setting that is no number, text or list of
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from contrica.diagnosis import Diagnosis
 from contrica.errors import RecordError
 from contrica.estimator.fitted import Fitted
 from contrica.estimator.fitting import Curve
 from contrica.estimator.scaling import Scaling
 from contrica.estimator.sources import Pairing, PairRules
+from contrica.pairs.drawn import PairReport
 from contrica.saving import load_model, read_manifest, save_model
 
 DTYPES = {str(dtype): dtype for dtype in (torch.float64, torch.float32, torch.float16, torch.bfloat16)}
@@ -29,6 +32,15 @@ RULES = ("lags", "exclude_within", "num_neighbours", "periods", "balanced", "apa
 
 LONGEST_LIST = 1_000_000
 """Lags in a folder that are taken at their word."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What is told of a fit: its diagnosis, the pairs that it drew, and the names of columns, where there are any."""
+
+    diagnosis: Diagnosis | None
+    drawn_pairs: PairReport | None
+    names: list[str] | None
 
 
 class Numbers(nn.Module):
@@ -46,9 +58,9 @@ def write(
     fitted: Fitted,
     curve: Curve,
     settings: Mapping[str, Any],
-    names: list[str] | None,
+    said: Said,
 ) -> None:
-    """Write what a fit left, with the settings of the estimator and the names of the columns."""
+    """Write what a fit left, with the settings of the estimator."""
     scaling = fitted.pairing.scaling
     rows = {
         "losses": torch.tensor(curve.losses, dtype=torch.float64),
@@ -65,7 +77,9 @@ def write(
         "shape": list(fitted.shape),
         "seed": fitted.seed,
         "best_step": curve.best_step,
-        "names": names,
+        "names": said.names,
+        "diagnosis": None if said.diagnosis is None else said.diagnosis.to_dict(),
+        "drawn_pairs": None if said.drawn_pairs is None else said.drawn_pairs.to_dict(),
     }
     parts = {"encoder": fitted.encoder, "critic": fitted.critic, "loss": fitted.loss, "numbers": Numbers(rows)}
     save_model(folder, parts, notes={"contrastive_ica": notes})
@@ -73,7 +87,7 @@ def write(
 
 def read(
     folder: str | os.PathLike[str], *, own: Mapping[str, object], device: str | torch.device
-) -> tuple[Fitted, Curve, dict[str, Any], list[str] | None]:
+) -> tuple[Fitted, Curve, dict[str, Any], Said]:
     """Return what `write` was given.
 
     Raises
@@ -100,6 +114,7 @@ def read(
             "seed": int(seed),
             "best_step": int(best_step),
             "names": (None | list()) as names,
+            **later,
         } if dtype in DTYPES and parts.keys() >= PARTS and rows.keys() >= ROWS:
             plain_settings = {name: unplain(value) for name, value in settings.items()}
             asked: dict[str, Any] = {name: plain_settings.get(name) for name in RULES}
@@ -114,7 +129,13 @@ def read(
             pairing = Pairing(rules, scaling, DTYPES[dtype])
             fitted = Fitted(encoder, parts["critic"], parts["loss"], pairing, tuple(shape), seed)
             held_out = [(int(step), float(value)) for step, value in rows["held_out"].tolist()]
-            return fitted, Curve(rows["losses"].tolist(), held_out, best_step), plain_settings, names
+            diagnosis, drawn_pairs = later.get("diagnosis"), later.get("drawn_pairs")
+            told = Said(
+                None if diagnosis is None else Diagnosis.from_dict(diagnosis),
+                None if drawn_pairs is None else PairReport.from_dict(drawn_pairs),
+                names,
+            )
+            return fitted, Curve(rows["losses"].tolist(), held_out, best_step), plain_settings, told
     raise RecordError(f"{folder} must hold a ContrastiveICA, and it holds another model; open it with load_model")
 
 

@@ -22,6 +22,7 @@ from contrica.estimator.labels import Labels
 from contrica.estimator.row_order import RowOrder
 from contrica.estimator.scaling import Scaling
 from contrica.pairs import GivenPairs, LabelledPairs, PairBatch, PairSource, TemporalPairs
+from contrica.pairs.drawn import PairReport, RowPairs, describe_pairs
 from contrica.pairs.label_space import Bandwidth, Periods
 from contrica.pairs.recording import Recording
 from contrica.pairs.temporal import Lags
@@ -29,6 +30,9 @@ from contrica.pairs.timeline import Separation
 
 DRAWS_OF_EACH = 3
 """Draws of as many pairs as there are rows, of which e^-3 of the rows are missing."""
+
+MOST_DESCRIBED, DESCRIBED_PER_ROW = 10_000, 20
+"""Pairs that are counted for a report, at most and per row."""
 
 PairKind = Literal["given", "labels", "time"]
 """What makes a pair."""
@@ -190,6 +194,13 @@ class DrawnRows:
     def num_dropped_rows(self) -> int:
         """How many of them are never drawn as anchors, having no positive."""
         return int(getattr(self._places, "num_dropped_rows", 0))
+
+    def described(self, generator: torch.Generator) -> PairReport | None:
+        """Return what pairs are drawn, without reading a row; None where they were given."""
+        if not isinstance(self._places, RowPairs):
+            return None
+        count = min(MOST_DESCRIBED, DESCRIBED_PER_ROW * self.num_rows)
+        return describe_pairs(self._places, num_pairs=count, generator=generator)
 
     def draw(self, batch_size: int, *, generator: torch.Generator) -> PairBatch:
         """Draw ``batch_size`` pairs.

@@ -7,7 +7,7 @@ itself is read in a process apart.
 from contrica.files.apart import ReaderProcess
 from contrica.files.arrays import ArrayInfo, FileArray
 from contrica.files.reading import Contents, contents, read
-from contrica.files.writing import ensure_writable, write_arrays, write_rows
+from contrica.files.writing import ensure_writable, write_arrays, write_rows, write_text
 
 __all__ = [
     "ArrayInfo",
@@ -19,4 +19,5 @@ __all__ = [
     "read",
     "write_arrays",
     "write_rows",
+    "write_text",
 ]

@@ -25,8 +25,8 @@ ENDINGS = (".npy", ".npz", ".csv", ".tsv", ".parquet", ".h5")
 Blocks = Iterable[npt.NDArray[Any]]
 
 
-def ensure_writable(path: Path, *, overwrite: bool = False) -> None:
-    """Raise unless a file could be written to ``path`` now; leaves nothing behind.
+def ensure_writable(path: Path, *, overwrite: bool = False, endings: Sequence[str] = ENDINGS) -> None:
+    """Raise unless a file with one of ``endings`` could be written to ``path`` now; leaves nothing behind.
 
     Raises
     ------
@@ -37,8 +37,9 @@ def ensure_writable(path: Path, *, overwrite: bool = False) -> None:
     MissingExtraError
         If a library of ``contrica[files]`` is needed.
     """
-    if path.suffix.lower() not in ENDINGS:
-        raise FileFormatError(f"{path} must end in one of {', '.join(ENDINGS)}; pass another --out")
+    if path.suffix.lower() not in endings:
+        one_of = "one of " if len(endings) > 1 else ""
+        raise FileFormatError(f"{path} must end in {one_of}{', '.join(endings)}; pass another --out")
     _library(path.suffix.lower(), path)
     try:
         if "\0" in str(path):
@@ -95,6 +96,18 @@ def write_rows(
             _write_hdf5(file, {key: np.concatenate(list(blocks))})
 
 
+def write_text(path: Path, text: str, *, overwrite: bool = False) -> None:
+    """Write a text as UTF-8.
+
+    Raises
+    ------
+    OutputError
+        As `write_rows`.
+    """
+    with _whole(path, overwrite=overwrite) as file:
+        file.write(text.encode())
+
+
 def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]], *, overwrite: bool = False) -> None:
     """Write several arrays of as many rows: under their names, or side by side as columns of a table.
 
@@ -128,7 +141,7 @@ def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]], *, overwrit
 @contextmanager
 def _whole(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
     """Lend a file that takes its place at ``path`` when all is written, and goes if anything fails."""
-    ensure_writable(path, overwrite=overwrite)
+    ensure_writable(path, overwrite=overwrite, endings=(path.suffix.lower(),))
     hidden = None
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=HIDDEN, suffix=path.suffix)

@@ -4,15 +4,15 @@ A sample of pairs is drawn and counted, without reading an observation. An even 
 (1 - 1/N)^(2 n) of N rows, which is printed beside the share that was left out.
 """
 
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from contrica import _checks
-from contrica.errors import DtypeError
+from contrica.errors import DtypeError, RecordError
 
 MOST_VALUES = 12
 """Up to so many different values are counted one by one, more of them in as many bins of equal width, or fewer."""
@@ -56,12 +56,17 @@ class Histogram:
     highs: tuple[float, ...]
     counts: tuple[int, ...]
 
-    def __str__(self) -> str:
-        """Return a line per bin: the bin, a bar, and the share."""
-        bins = [
+    @property
+    def names(self) -> list[str]:
+        """What each bin holds, in words."""
+        return [
             _text(low) if low == high else f"{_text(low)} to {_text(high)}"
             for low, high in zip(self.lows, self.highs, strict=True)
         ]
+
+    def __str__(self) -> str:
+        """Return a line per bin: the bin, a bar, and the share."""
+        bins = self.names
         width, most, total = max(map(len, bins)), max(self.counts), sum(self.counts)
         return "\n".join(
             f"  {name:>{width}}  {'#' * round(BAR * count / most):<{BAR}}  {count / total:.1%}"
@@ -101,8 +106,34 @@ class PairReport:
     lags: Histogram | None
     label_distances: Histogram | None
 
-    def __str__(self) -> str:
-        """Return the report in words."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return nested dicts, lists, numbers and None, which JSON can hold."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, said: Any) -> Self:
+        """Return what `to_dict` described.
+
+        Raises
+        ------
+        RecordError
+            If it described something else.
+        """
+        try:
+            kept = {field.name: said[field.name] for field in fields(cls)}
+            for name in ("lags", "label_distances"):
+                kept[name] = None if kept[name] is None else _histogram_of(kept[name])
+            if not all(value is None or isinstance(value, int | float | Histogram) for value in kept.values()):
+                raise TypeError("a number is missing")
+            return cls(**kept)
+        except (KeyError, TypeError, ValueError) as error:
+            raise RecordError(
+                f"a report of pairs must have its counts, and it is damaged ({error}); use a copy of it"
+            ) from error
+
+    @property
+    def summary(self) -> list[str]:
+        """How many pairs there are, and of which rows, in sentences."""
         lines = [
             f"{self.num_pairs} pairs drawn from a recording of {self.num_rows} rows.",
             f"{self.distinct_anchors_share:.1%} of the anchors and {self.distinct_pairs_share:.1%} of the pairs are"
@@ -112,6 +143,11 @@ class PairReport:
         ]
         if self.across_trials_share:
             lines.append(f"{self.across_trials_share:.1%} of the pairs are of two trials.")
+        return lines
+
+    def __str__(self) -> str:
+        """Return the report in words."""
+        lines = self.summary
         if self.lags is not None:
             lines += ["Lag from anchor to positive, in rows, of the pairs within a trial:", str(self.lags)]
         if self.label_distances is not None:
@@ -175,6 +211,14 @@ def describe_pairs(
         lags=None if lags is None or together is None or not bool(together.any()) else _histogram(lags[together]),
         label_distances=None if distances is None else _histogram(distances),
     )
+
+
+def _histogram_of(said: Any) -> Histogram:
+    bins = [said["lows"], said["highs"], said["counts"]]
+    found = Histogram(*(tuple(value + 0 for value in column) for column in bins))
+    if not found.counts or len({len(column) for column in bins}) > 1 or not sum(found.counts) > 0:
+        raise ValueError("a histogram has no bins")
+    return found
 
 
 def _text(number: float) -> str:

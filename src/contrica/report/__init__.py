@@ -1,6 +1,8 @@
 """From records to what people read: json to repeat a run, a markdown table, and one self-contained page."""
 
 from contrica.report.charts import Chart, Curves, Grid, Line, Prediction
+from contrica.report.fit_page import fit_page
+from contrica.report.fit_record import PAIRS_MADE, FitRecord
 from contrica.report.folder import default_folder, ensure_writable, read_run, render_again, write_run
 from contrica.report.over_seeds import over_seeds
 from contrica.report.page import page
@@ -11,9 +13,11 @@ from contrica.report.table import table
 from contrica.report.verdict import Verdict, verdict
 
 __all__ = [
+    "PAIRS_MADE",
     "AnyRecord",
     "Chart",
     "Curves",
+    "FitRecord",
     "Grid",
     "Line",
     "Prediction",
@@ -22,6 +26,7 @@ __all__ = [
     "Verdict",
     "default_folder",
     "ensure_writable",
+    "fit_page",
     "over_seeds",
     "page",
     "read_run",

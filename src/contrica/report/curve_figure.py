@@ -33,7 +33,7 @@ def loss_figure(name: str, curve: Sequence[tuple[int, float]], level: float | No
     late = [loss for step, loss in curve if step > EARLY_SHARE * last]
     levels = [] if level is None else [level]
     up = Scale.around([*late, *levels], BOTTOM, TOP, margin=0.08)
-    parts = [*_axes(last, up, "held-out loss, nats")]
+    parts = [*axes(last, up, "held-out loss, nats")]
     for best in levels:
         # The label keeps clear of the line's end, where the curve comes down onto it.
         parts.append(element("line", class_="optimum", x1=LEFT, x2=RIGHT, y1=up(best), y2=up(best)))
@@ -41,7 +41,7 @@ def loss_figure(name: str, curve: Sequence[tuple[int, float]], level: float | No
             element("text", words(f"{label} {short(best)}"), class_="optimum-label", x=LEFT + 6, y=up(best) - 5)
         )
     inside = [(step, loss) for step, loss in curve if loss <= up.high]
-    parts.append(_line(inside, last, up))
+    parts.append(line(inside, last, up))
     return figure(WIDTH, HEIGHT, f"Held-out loss of {name} over the steps, against its {label}", *parts)
 
 
@@ -50,11 +50,12 @@ def _gap(outcome: Outcome, gaps: list[tuple[int, float]]) -> str:
     logs = [(step, math.log10(gap)) for step, gap in gaps]
     low, high = math.floor(min(log for _, log in logs)), math.ceil(max(log for _, log in logs))
     up = Scale(low, max(high, low + 1), BOTTOM, TOP)
-    parts = [*_axes(last, up, "above the optimum, nats (log scale)", decades=True), _line(logs, last, up)]
+    parts = [*axes(last, up, "above the optimum, nats (log scale)", decades=True), line(logs, last, up)]
     return figure(WIDTH, HEIGHT, f"Held-out loss of {outcome.name} above its optimum, on a log scale", *parts)
 
 
-def _axes(last: int, up: Scale, title: str, *, decades: bool = False) -> list[str]:
+def axes(last: int, up: Scale, title: str, *, decades: bool = False) -> list[str]:
+    """Return the grid, the ticks and the title of a curve over so many steps."""
     across = Scale(0.0, last, LEFT, RIGHT)
     parts = [element("text", words(title), class_="label", x=8.0, y=14.0)]
     levels = [float(power) for power in range(math.ceil(up.low), math.floor(up.high) + 1)] if decades else up.ticks()
@@ -71,7 +72,8 @@ def _axes(last: int, up: Scale, title: str, *, decades: bool = False) -> list[st
     return parts
 
 
-def _line(points: list[tuple[int, float]], last: int, up: Scale) -> str:
+def line(points: list[tuple[int, float]], last: int, up: Scale) -> str:
+    """Return points joined by a line, a dot at each."""
     across = Scale(0.0, last, LEFT, RIGHT)
     places = [(across(step), up(level)) for step, level in points]
     path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in places)

@@ -59,11 +59,16 @@ def page(run: RunRecord) -> str:
     body += recordings_section(recorded)
     meanings = (MEANINGS if every or not recorded else {}) | (RECORDING_MEANINGS if recorded else {})
     body += [element("h2", words("What the numbers mean")), described(meanings), _repeat(run, [*every, *recorded])]
+    return document(run.title, *body)
+
+
+def document(title: str, *body: str) -> str:
+    """Return a whole HTML document, with the style inside."""
     head = element(
         "head",
         '<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        element("title", words(f"{run.title} | contrica")),
+        element("title", words(f"{title} | contrica")),
         f"<style>{STYLE}</style>",
     )
     return f"<!DOCTYPE html>\n{element('html', head, element('body', element('main', *body)), lang='en')}\n"

@@ -57,6 +57,7 @@ figcaption { margin-top: .4rem; max-width: 46rem; }
 .plot .optimum-label { fill: var(--orange); }
 .curve { fill: none; stroke: var(--blue); stroke-width: 1.6; stroke-linejoin: round; }
 .point { fill: var(--blue); }
+.error-bar { stroke: var(--ink); stroke-width: 1.6; stroke-linecap: round; opacity: .65; }
 .cloud { fill: none; stroke: var(--blue); stroke-width: 2.4; stroke-linecap: round; opacity: .45; }
 .error-casing { fill: none; stroke: #10151b; stroke-width: 3.4; stroke-linecap: round; opacity: .75; }
 .error { fill: none; stroke: #ffd84d; stroke-width: 1.8; stroke-linecap: round; }
