@@ -23,6 +23,7 @@ from contrica.report.chart_figure import chart_figure
 from contrica.report.numbers_of import NUMBERS, Numbers
 from contrica.report.outcome import Outcome
 from contrica.report.published import middle, published_table
+from contrica.report.shortfall import shortfall
 from contrica.report.style import STYLE
 from contrica.report.svg import as_file
 from contrica.report.table import line
@@ -35,7 +36,10 @@ COLUMNS = {
     "smallest_matched": "smallest matched",
     "leakage": "leakage",
     "mcc_second_stage": "MCC, second stage",
-    "gap": "gap, nats",
+    "gap": "gap",
+    "excess": "excess, nats",
+    "noise": "noise of a batch, nats",
+    "above_log_batch": "information above log batch, nats",
     "calibration": "calibration",
     "seconds": "seconds",
     "processor_seconds": "processor s",
@@ -118,6 +122,7 @@ def summary(record: Record, command: str) -> dict[str, Any]:
         "numbers": {name: round(value, 6) for name, value in numbers.items() if value is not None},
         "information": record.information["mutual_information"],
         "learned": {name: [round(value, 4) for value in values] for name, values in outcome.learned.items()},
+        "why": shortfall(outcome),
         "second_stage": None if stage is None else stage.text,
         "guarantee": record.guarantee["text"].partition("\n")[0],
         "mcc_floors": {
@@ -137,9 +142,10 @@ def page(found: Recipe, rows: Sequence[dict[str, Any]], numbers: Numbers, figure
             floors.setdefault(name, []).append(value)
     known = {name for mine in numbers.values() for name in mine}
     columns = {name: title for name, title in COLUMNS.items() if name in known}
-    heads = [line(["experiment", "seeds", *columns.values()]), line(["---"] * (len(columns) + 2))]
+    last = {row["name"]: row.get("why", "") for row in rows}
+    heads = [line(["experiment", "seeds", *columns.values(), "why below .99"]), line(["---"] * (len(columns) + 3))]
     body = [
-        line([name, str(len(mine["r2"])), *(middle(mine.get(column, ()), 3) for column in columns)])
+        line([name, str(len(mine["r2"])), *(middle(mine.get(column, ()), 3) for column in columns), last[name]])
         for name, mine in numbers.items()
     ]
     beside = published_table(found.published, numbers)
@@ -150,7 +156,9 @@ def page(found: Recipe, rows: Sequence[dict[str, Any]], numbers: Numbers, figure
         "",
         *(["## Beside published values", "", beside] if beside else []),
         *(["## Held out", ""] if beside else []),
-        "The middle of the seeds, and the least and the greatest in brackets.",
+        "The middle of the seeds, and the least and the greatest in brackets. The gap is in the unit of the loss. The"
+        " excess is the loss less the best one on the same batch, in nats, and the noise its deviation from batch to"
+        " batch; the reason is told by rule from these, for the last seed.",
         "",
         *heads,
         *body,

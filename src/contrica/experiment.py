@@ -32,7 +32,7 @@ from contrica.identifiability import guarantee
 from contrica.latents import LatentModel
 from contrica.losses import Loss
 from contrica.mixing import Camera, Fold, InvertibleMLP
-from contrica.optima import best_loss, oracle_loss
+from contrica.optima import best_loss, in_nats, oracle_loss
 from contrica.pairs import NeighbourhoodPairs, PairBatch, PairSource, SimulatedPairs
 from contrica.pairs.neighbourhood import NeighbourhoodForm
 from contrica.record import Record, environment, plain
@@ -277,7 +277,7 @@ def run(experiment: Experiment, *, on_step: Callable[[StepRecord], None] | None 
         scores=scores.to_dict(),
         guarantee=promise,
         information={"mutual_information": _mutual_information(experiment), "log_batch": math.log(options.batch_size)},
-        optimum=_optimum(experiment, curve[-1]),
+        optimum=_optimum(experiment, curve[-1]) | _excess(experiment, encoder, critic, source, curve[-1]["best"]),
         calibration=_calibration(experiment, latents, positives, float(code_delta)),
         factors=_rounded(latents[:SHOWN_ROWS].numpy()),
         recovered=_rounded(alignment.predict(codes[:SHOWN_ROWS])),
@@ -409,6 +409,24 @@ def _optimum(experiment: Experiment, last: dict[str, float | None]) -> dict[str,
         )
         entry |= {"best": best.value, "standard_error": best.standard_error}
     return entry
+
+
+@torch.no_grad()
+def _excess(
+    experiment: Experiment, encoder: nn.Module, critic: Critic, source: SimulatedPairs, best: float | None
+) -> dict[str, float | None]:
+    """Return the nats above the best loss on the same batch: the mean over batches, and one batch's deviation."""
+    options, loss, stream = experiment.training, experiment.loss, experiment.stream("excess")
+    found = []
+    for _ in range(0 if best is None else optimum_batches(options.batch_size)):
+        batch, latents, positives = source.draw_with_latents(options.batch_size, generator=stream)
+        reached = in_nats(loss, _mean_loss(experiment, encoder, critic, [batch]))
+        bound = in_nats(loss, oracle_loss(loss, experiment.latents, latents, positives))
+        if reached is not None and bound is not None:
+            found.append(reached - bound)
+    if len(found) < 2:
+        return {"excess": None, "noise": None}
+    return {"excess": float(np.mean(found)), "noise": float(np.std(found, ddof=1))}
 
 
 def optimum_batches(batch_size: int) -> int:

@@ -5,6 +5,7 @@ No encoder and no critic does better in expectation, since the log density ratio
 with, on the same pairs, so that the luck of the draw cancels.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -52,6 +53,20 @@ def oracle_loss(
     if direction != "rows":
         values.append(loss(logits.diagonal(), logits.T, weights=others))
     return float(torch.stack(values).mean())
+
+
+def in_nats(loss: Loss, value: float) -> float | None:
+    """Return a value of a loss in nats: as it is, but of SCL in its own form the minus log of what it is below zero.
+
+    That is the log form of SCL at the bias which suits the value best, whose optimum is ``-log(1 + chi2)``; None where
+    the value is not below zero.
+
+    >>> in_nats(SCL(), -1.0), in_nats(NWJ(), -0.5), in_nats(SCL(), 2.0)
+    (-0.0, -0.5, None)
+    """
+    if not isinstance(loss, SCL) or loss.log_form:
+        return value
+    return -math.log(-value) if value < 0.0 else None
 
 
 def best_loss(

@@ -35,7 +35,9 @@ class Record:
         ``mutual_information`` of the pair, None without a density, and ``log_batch``, in nats.
     optimum : dict
         ``best`` value in expectation and its ``standard_error``, the final held-out ``loss``, and the ``gap`` of that
-        loss above the best one on the same pairs; None where the latent model has no density.
+        loss above the best one on the same pairs; None where the latent model has no density. ``excess`` is that gap
+        in nats, see `contrica.optima.in_nats`, on batches of their own, and ``noise`` its standard deviation from batch
+        to batch.
     calibration : float, optional
         Mean dissimilarity of held-out positive pairs between codes over that between latents; 1 where the codes have
         the true scale in units of the pair noise, None where the pair law has no dissimilarity.

@@ -86,6 +86,8 @@ class Outcome:
     loss: float | None
     best: float | None
     gap: float | None
+    excess: float | None
+    noise: float | None
     mutual_information: float | None
     log_batch: float | None
     calibration: float | None
@@ -101,6 +103,13 @@ class Outcome:
     processor_seconds: float | None
     settings: dict[str, Any]
     environment: dict[str, str]
+
+    @property
+    def above_log_batch(self) -> float | None:
+        """Mutual information less the logarithm of the batch, in nats; None where the information is not known."""
+        if self.mutual_information is None or self.log_batch is None:
+            return None
+        return self.mutual_information - self.log_batch
 
     @classmethod
     def of(cls, record: Record) -> Self:
@@ -140,6 +149,8 @@ class Outcome:
             loss=number(optimum.get("loss")),
             best=number(optimum.get("best")),
             gap=number(optimum.get("gap")),
+            excess=number(optimum.get("excess")),
+            noise=number(optimum.get("noise")),
             mutual_information=number(information.get("mutual_information")),
             log_batch=number(information.get("log_batch")),
             calibration=number(record.calibration),
