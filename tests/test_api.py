@@ -25,6 +25,7 @@ PUBLIC_NAMES = [
     "Critic",
     "Diagnosis",
     "Dissimilarity",
+    "DissimilaritySelection",
     "DomainError",
     "Dropout",
     "DtypeError",
@@ -118,6 +119,7 @@ PUBLIC_NAMES = [
     "run",
     "save_model",
     "score",
+    "select_dissimilarity",
     "stack_recordings",
     "train",
 ]

@@ -85,6 +85,7 @@ from contrica.optima import best_loss
 from contrica.evaluation import Scores, linear_r2, mcc, score
 from contrica.second_stage import estimate_num_latents, resolve_axes
 from contrica.diagnosis import Diagnosis, NullTest, diagnose, null_test
+from contrica.selection import DissimilaritySelection, select_dissimilarity
 from contrica.saving import Checkpoints, load_model, save_model
 from contrica.experiment import Experiment, run
 from contrica.record import Record
@@ -113,6 +114,7 @@ __all__ = [
     "Critic",
     "Diagnosis",
     "Dissimilarity",
+    "DissimilaritySelection",
     "DomainError",
     "Dropout",
     "DtypeError",
@@ -202,6 +204,7 @@ __all__ = [
     "run",
     "save_model",
     "score",
+    "select_dissimilarity",
     "stack_recordings",
     "train",
 ]
