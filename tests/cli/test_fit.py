@@ -100,6 +100,9 @@ def test_pairs_by_labels_take_text_numbers_and_periods(capsys, here):
     mixed = ["--labels", "l.npz:angle", "--labels", "l.npz:act", "--period", "none"]
     assert fitted(capsys, "l.npz:x", *mixed, out="m3")["pairs"] == "labels"
     assert fitted(capsys, "l.npz:x", "--labels", "l.npz:angle", "--neighbours", "5", out="m4")["pairs"] == "labels"
+    both = ["--labels", "l.npz:angle", "--pairs", "time-and-labels", "--lags", "1-5"]
+    assert fitted(capsys, "l.npz:x", *both, out="m5")["pairs"] == "time-and-labels"
+    assert "--labels must be given" in refused(capsys, "score", "m5", "l.npz:x")
 
 
 def test_codes_are_written_in_every_format_and_the_same(capsys, here):
@@ -207,6 +210,8 @@ def test_labels_with_one_value_are_refused(capsys, here):
         (["fit", "toy.npz:x", "--out", "m", "--components", "0"], "n_components must be at least 1"),
         (["fit", "toy.npz:x", "--out", "m", "--components", "1000000000"], "--components must be at most 4096"),
         (["fit", "toy.npz:x", "--out", "m", "--lags", "0"], "--lags must be"),
+        (["fit", "toy.npz:x", "--out", "m", "--pairs", "both"], "pairs must be one of"),
+        (["fit", "toy.npz:x", "--out", "m", "--pairs", "time-or-labels"], "needs y, got none"),
         (["fit", "toy.npz:x", "--out", "m", "--loss", "mse"], "loss must be one of"),
         (["fit", "toy.npz:x", "--out", "m", "--dissimilarity", "l2"], "dissimilarity must be one of"),
         (["fit", "toy.npz:x", "--out", "m", "--encoder", "conv"], "conv"),

@@ -32,6 +32,15 @@ def test_a_saved_model_encodes_and_scores_as_before(tmp_path):
     assert copy.scaling_.constant.tolist() == [False, False, False, True]
 
 
+def test_a_model_of_two_kinds_of_pairs_scores_as_before(tmp_path):
+    X = recording()
+    settings = {"pairs": "time-or-labels", "time_share": 0.25, "lags": 2}
+    model = ContrastiveICA(2, **settings, **QUICK).fit(X, X[:, :1])
+    copy = opened(model, tmp_path)
+    assert (copy.pair_kind_, copy.time_share) == ("time-or-labels", 0.25)
+    assert copy.score(X, X[:, :1]) == model.score(X, X[:, :1])
+
+
 @pytest.mark.filterwarnings("ignore::contrica.errors.ContricaWarning")
 def test_a_diagnosis_is_kept(tmp_path):
     model = ContrastiveICA(2, **QUICK).fit(recording(1200))

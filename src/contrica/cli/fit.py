@@ -50,6 +50,10 @@ def fit(
     groups: GroupsFile = None,
     times: TimesFile = None,
     transpose: Transpose = False,
+    pairs: Annotated[
+        str, typer.Option(help="auto, given, labels, time, or of two: time-and-labels at once, time-or-labels.")
+    ] = "auto",
+    time_share: Annotated[float, typer.Option(help="Of time-or-labels, the share of pairs by time.")] = 0.5,
     lags: Annotated[str, typer.Option(help="Rows between the two of a pair by time: 1, 1,2,5 or 1-10.")] = "1",
     max_gap: Annotated[float | None, typer.Option(help="The longest step of --times that is no gap.")] = None,
     label_kinds: Annotated[
@@ -86,7 +90,8 @@ def fit(
 ) -> None:
     """Learn factors from pairs of rows, and leave a model in a folder.
 
-    Pairs are given (--positives), or rows with near labels (--labels), or else rows that follow each other in time.
+    Pairs are given (--positives), or rows with near labels (--labels), or else rows that follow each other in time;
+    --pairs says otherwise.
     Ctrl-C ends training and keeps the best model so far.
 
     Rows with NaN or infinity are refused, and named. Constant columns contribute nothing. Duplicated rows are kept. One
@@ -107,6 +112,8 @@ def fit(
             dissimilarity=dissimilarity,
             encoder=encoder,
             widths=None if widths is None else widths_of(widths),
+            pairs=cast(Any, pairs),
+            time_share=time_share,
             lags=lags_of(lags),
             max_gap=max_gap,
             steps=steps,

@@ -54,7 +54,7 @@ def score(
     )
     ensure_as_in_fit(fitted, rows.observations, file)
     for kind, option, given in (("given", "--positives", rows.positives), ("labels", "--labels", rows.labels)):
-        if fitted.pair_kind_ == kind and given is None:
+        if kind in fitted.pair_kind_ and given is None:
             raise DomainError(f"{option} must be given, because pairs were made of them in the fit; pass them")
     nats = float(fitted.score(rows.observations, **rows.pairing))
     found = None

@@ -42,7 +42,7 @@ from contrica.estimator.resuming import ensure_of_estimator, ensure_same, mark_o
 from contrica.estimator.row_order import RowOrder
 from contrica.estimator.saved import Said, read, write
 from contrica.estimator.scaling import Scaling, sampled, start_of
-from contrica.estimator.sources import Pairing, PairKind, PairRules, Rows, kind_of
+from contrica.estimator.sources import OF_LABELS, Pairing, PairKind, PairRules, Rows, kind_of
 from contrica.estimator.streams import RandomState, Streams, lent_to_torch
 from contrica.estimator.turning import Turns
 from contrica.losses import Loss
@@ -90,9 +90,12 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Learn the critic's offsets, without which uneven marginals of the factors bend the codes.
     standardise : bool, default True
         Give columns to the encoder in units of their quartiles, around their median. Images are left to the encoder.
-    pairs : "auto", "given", "labels" or "time", default "auto"
-        What makes a pair: ``X_pos`` where there is one, else ``y`` where there is one, else time. "time" makes
-        nothing of ``y``, which pipelines hand on for the steps that follow.
+    pairs : str, default "auto"
+        What makes a pair. "auto" is "given" where there is an ``X_pos``, else "labels" where there is a ``y``, else
+        "time", which makes nothing of ``y``. "time-and-labels" is both at once: at most the longest of ``lags`` apart,
+        to either side, in one trial, and near or equal in label. "time-or-labels" makes each pair by one of the two.
+    time_share : float, default 0.5
+        Of the pairs of "time-or-labels", the share by time.
     lags : int, range, or mapping of int to float, default 1
         Pairs by time are so many rows apart, see `TemporalPairs`.
     max_gap : float, optional
@@ -165,7 +168,7 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     validation_curve_ : list of (int, float)
         Updates after which the held-out loss was taken, and its value; empty where nothing was held out.
     pair_kind_ : str
-        What made the pairs: "given", "labels" or "time".
+        What made the pairs: one of the values of ``pairs``, other than "auto".
     bandwidth_ : list of float or None
         In use for continuous labels.
     scaling_ : Scaling
@@ -204,7 +207,8 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         widths: Sequence[int] | None = None,
         offsets: bool = True,
         standardise: bool = True,
-        pairs: Literal["auto", "given", "labels", "time"] = "auto",
+        pairs: Literal["auto", "given", "labels", "time", "time-and-labels", "time-or-labels"] = "auto",
+        time_share: float = 0.5,
         lags: Lags = 1,
         max_gap: float | None = None,
         exclude_within: Separation | None = None,
@@ -235,6 +239,7 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.offsets = offsets
         self.standardise = standardise
         self.pairs = pairs
+        self.time_share = time_share
         self.lags = lags
         self.max_gap = max_gap
         self.exclude_within = exclude_within
@@ -368,7 +373,7 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.codes_ = fitted.codes(observations, num_codes)
         if curve.interruption is not None:
             raise curve.interruption
-        warn_of(diagnosis, split.source, labelled=kind == "labels")
+        warn_of(diagnosis, split.source, labelled=kind in OF_LABELS)
         return self
 
     def transform(self, X: Any) -> Array:
@@ -502,11 +507,10 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def _rows(self, kind: PairKind, observations: Array, y: Any, X_pos: Any, groups: Any, times: Any) -> Rows:
         num_rows = len(observations)
         order = RowOrder.of(num_rows, groups, times, self.max_gap)
-        missing = {"given": X_pos is None, "labels": y is None, "time": False}
-        if missing[kind]:
+        if (kind == "given" and X_pos is None) or (kind in OF_LABELS and y is None):
             needed = "X_pos" if kind == "given" else "y"
             raise DomainError(f"pairs are formed from {needed}, as they were in fit, but there is none; pass it")
-        labels = Labels.of(y, num_rows, self.label_kinds) if kind == "labels" else None
+        labels = Labels.of(y, num_rows, self.label_kinds) if kind in OF_LABELS else None
         if kind != "given":
             return Rows(observations, observations, order, labels)
         positives = checked(check_array(X_pos, input_name="X_pos", **AS_IT_COMES), "X_pos")
@@ -520,6 +524,7 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             bandwidth = labels.bandwidth(self.periods)
         return PairRules(
             kind=kind,
+            time_share=self.time_share,
             lags=self.lags,
             exclude_within=self.exclude_within,
             bandwidth=bandwidth,
@@ -527,7 +532,7 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             periods=self.periods,
             balanced=self.balanced,
             apart=self.apart,
-            flat=labels is not None and labels.continuous is not None,
+            flat=kind == "labels" and labels is not None and labels.continuous is not None,
         )
 
     def _checkpoints(self) -> tuple[Checkpoints | None, TrainingState | None]:

@@ -18,7 +18,7 @@ from contrica.errors import RecordError
 from contrica.estimator.fitted import Fitted
 from contrica.estimator.fitting import Curve
 from contrica.estimator.scaling import Scaling
-from contrica.estimator.sources import Pairing, PairRules
+from contrica.estimator.sources import KINDS, Pairing, PairRules
 from contrica.pairs.drawn import PairReport
 from contrica.saving import load_model, read_manifest, save_model
 
@@ -106,7 +106,7 @@ def read(
     match said.get("contrastive_ica"):
         case {
             "settings": dict(settings),
-            "kind": ("given" | "labels" | "time") as kind,
+            "kind": str(kind),
             "bandwidth": (None | int() | float() | list()) as bandwidth,
             "flat": bool(flat),
             "dtype": str(dtype),
@@ -115,12 +115,13 @@ def read(
             "best_step": int(best_step),
             "names": (None | list()) as names,
             **later,
-        } if dtype in DTYPES and parts.keys() >= PARTS and rows.keys() >= ROWS:
+        } if kind in KINDS and dtype in DTYPES and parts.keys() >= PARTS and rows.keys() >= ROWS:
             plain_settings = {name: unplain(value) for name, value in settings.items()}
             asked: dict[str, Any] = {name: plain_settings.get(name) for name in RULES}
             scaling = Scaling(*(rows[name].numpy() if name in rows else None for name in ("centre", "spread")))
             rules = PairRules(
                 kind=kind,
+                time_share=plain_settings.get("time_share", 0.5),
                 bandwidth=bandwidth,
                 flat=flat,
                 **asked,

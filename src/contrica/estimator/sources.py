@@ -3,13 +3,15 @@
     X_pos               row i of X and of X_pos are a pair
     y                   rows with near or equal labels are pairs
     neither             rows a lag apart in one trial are pairs
+    y and time          pairs are both at once, or each is one of them by chance
 
 Every source here draws row numbers; only the drawn rows of X are read, put into the units of the scaling, and rounded
 to the dtype of the encoder.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +23,7 @@ from contrica.errors import DomainError
 from contrica.estimator.labels import Labels
 from contrica.estimator.row_order import RowOrder
 from contrica.estimator.scaling import Scaling
-from contrica.pairs import GivenPairs, LabelledPairs, PairBatch, PairSource, TemporalPairs
+from contrica.pairs import GivenPairs, LabelledPairs, MixedPairs, PairBatch, PairSource, TemporalPairs
 from contrica.pairs.drawn import PairReport, RowPairs, describe_pairs
 from contrica.pairs.label_space import Bandwidth, Periods
 from contrica.pairs.recording import Recording
@@ -34,8 +36,13 @@ DRAWS_OF_EACH = 3
 MOST_DESCRIBED, DESCRIBED_PER_ROW = 10_000, 20
 """Pairs that are counted for a report, at most and per row."""
 
-PairKind = Literal["given", "labels", "time"]
+PairKind = Literal["given", "labels", "time", "time-and-labels", "time-or-labels"]
 """What makes a pair."""
+
+KINDS: tuple[PairKind, ...] = get_args(PairKind)
+
+OF_LABELS: tuple[PairKind, ...] = ("labels", "time-and-labels", "time-or-labels")
+"""Kinds of pairs that need y."""
 
 
 def kind_of(pairs: str, has_positives: bool, has_labels: bool) -> PairKind:
@@ -46,18 +53,21 @@ def kind_of(pairs: str, has_positives: bool, has_labels: bool) -> PairKind:
     DomainError
         If that is not said, or what is wanted is missing.
     """
-    _checks.choice(pairs, "pairs", ("auto", "given", "labels", "time"))
+    _checks.choice(pairs, "pairs", ("auto", *KINDS))
     if pairs == "auto" and has_positives and has_labels:
         raise DomainError("pairs come from X_pos or from y, got both; say pairs='given' or pairs='labels'")
     if pairs == "given" or (pairs == "auto" and has_positives):
         if not has_positives:
             raise DomainError("pairs='given' needs X_pos, got none; pass it to fit")
         return "given"
-    if pairs == "labels" or (pairs == "auto" and has_labels):
-        if not has_labels:
-            raise DomainError("pairs='labels' needs y, got none; pass it to fit")
-        return "labels"
-    return "time"
+    kind = cast(PairKind, pairs if pairs != "auto" else "labels" if has_labels else "time")
+    if kind in OF_LABELS and not has_labels:
+        raise DomainError(f"pairs={kind!r} needs y, got none; pass it to fit")
+    return kind
+
+
+Places = npt.NDArray[np.float64]
+"""Numbers of the places of an order of rows, as observations of one column."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +88,7 @@ class PairRules:
     """
 
     kind: PairKind
+    time_share: float
     lags: Lags
     exclude_within: Separation | None
     bandwidth: Bandwidth | None
@@ -90,7 +101,7 @@ class PairRules:
     @property
     def longest_lag(self) -> int:
         """The longest lag in rows; 0 where time does not make the pairs."""
-        if self.kind != "time":
+        if "time" not in self.kind:
             return 0
         lags = [self.lags] if isinstance(self.lags, int) else list(self.lags)
         return max((abs(lag) for lag in lags), default=0)
@@ -107,21 +118,63 @@ class PairRules:
         if self.kind == "given":
             numbers = torch.from_numpy(places)
             return GivenPairs(numbers, numbers, self._groups_of(order))
-        if self.kind == "labels" and labels is not None:
-            here = labels.part(order.rows)
-            neighbours = None if here.continuous is None else self.num_neighbours
-            return LabelledPairs(
-                places,
-                here.continuous,
-                classes=here.classes,
-                bandwidth=None if here.continuous is None else self.bandwidth,
-                num_neighbours=neighbours,
-                periods=None if here.continuous is None else self.periods,
-                balanced=self.balanced,
-                apart=self.apart,
-                trials=order.trials,
-            )
+        if self.kind == "time":
+            return self._by_time(places, order)
+        assert labels is not None
+        here = labels.part(order.rows)
+        if self.kind == "labels":
+            return self._by_labels(places, here, order)
+        if self.exclude_within is not None:
+            raise DomainError(f"exclude_within is of pairs by time alone, and pairs are {self.kind!r}; leave it out")
+        by_time = self._by_time(places, order)
+        if self.kind == "time-and-labels":
+            return self._at_once(places, here, order)
+        share = _checks.finite(self.time_share, "time_share")
+        if not 0.0 < share < 1.0:
+            raise DomainError(f"time_share must lie between 0 and 1, got {share}; say pairs='time' or 'labels' for all")
+        return MixedPairs([by_time, self._by_labels(places, here, order)], [share, 1.0 - share])
+
+    def _by_time(self, places: Places, order: RowOrder) -> TemporalPairs:
         return TemporalPairs(places, lags=self.lags, trials=order.trials, exclude_within=self.exclude_within)
+
+    def _by_labels(self, places: Places, labels: Labels, order: RowOrder) -> LabelledPairs:
+        alone = labels.continuous is None
+        return LabelledPairs(
+            places,
+            labels.continuous,
+            classes=labels.classes,
+            bandwidth=None if alone else self.bandwidth,
+            num_neighbours=None if alone else self.num_neighbours,
+            periods=None if alone else self.periods,
+            balanced=self.balanced,
+            apart=self.apart,
+            trials=order.trials,
+        )
+
+    def _at_once(self, places: Places, labels: Labels, order: RowOrder) -> LabelledPairs:
+        """Return pairs that are near in time and in label: time is one label more, within its trial."""
+        if self.num_neighbours is not None:
+            raise DomainError("num_neighbours is of pairs by labels alone; leave it out, or pass a bandwidth")
+        columns, widths, periods = [places], [float(self.longest_lag)], [None]
+        if labels.continuous is not None:
+            count = labels.continuous.shape[1]
+            columns.append(labels.continuous)
+            widths += each(self.bandwidth, count)
+            periods += each(self.periods, count)
+        known = [order.trials] if labels.classes is None else [order.trials, labels.classes]
+        classes = np.unique(np.stack(known, 1), axis=0, return_inverse=True)[1].reshape(-1)
+        if self.balanced and labels.classes is None:
+            raise DomainError("balanced speaks of discrete labels, but there are none; leave it out")
+        return LabelledPairs(
+            places,
+            np.concatenate(columns, 1),
+            classes=classes if classes.any() else None,
+            bandwidth=widths,
+            periods=periods,
+            balanced=self.balanced,
+            apart=self.apart,
+            trials=order.trials,
+        )
 
     def _groups_of(self, order: RowOrder) -> Tensor | None:
         if self.exclude_within is None:
@@ -132,6 +185,15 @@ class PairRules:
                 f" {self.exclude_within!r}; pass one of them"
             )
         return torch.from_numpy(order.groups)
+
+
+def each(value: Any, count: int) -> list[Any]:
+    """Return one value per label, of one for all or one each.
+
+    >>> each(0.5, 2), each((1.0, None), 2)
+    ([0.5, 0.5], [1.0, None])
+    """
+    return [*value] if isinstance(value, Sequence | np.ndarray) else [value] * count
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,13 @@ from typing import Any
 from contrica.diagnosis import Diagnosis
 from contrica.pairs.drawn import PairReport
 
-PAIRS_MADE = {"given": "given", "labels": "by labels", "time": "by time"}
+PAIRS_MADE = {
+    "given": "given",
+    "labels": "by labels",
+    "time": "by time",
+    "time-and-labels": "by time and labels at once",
+    "time-or-labels": "by time or by labels",
+}
 """How pairs came about, in words."""
 
 
@@ -23,7 +29,7 @@ class FitRecord:
     num_rows : int or None
         Of the recording.
     pairs : str
-        What made them: "given", "labels" or "time".
+        What made them, see `PAIRS_MADE`.
     losses : tuple of float
         In nats, of the batch of each step.
     held_out : tuple of (int, float)
