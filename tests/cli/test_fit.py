@@ -13,6 +13,7 @@ from contrica.estimator import ContrastiveICA
 from contrica.files import read
 
 STEPS = ["--steps", "30", "--batch-size", "64", "--patience", "0"]
+FACTORS = ["--labels", "toy.npz:factors"]
 PAIRS = ["--positives", "toy.npz:positives", "--groups", "toy.npz:trial"]
 
 
@@ -228,6 +229,8 @@ def test_labels_with_one_value_are_refused(capsys, here):
         (["fit", "toy.npz:x", "--out", "m", "--max-gap", "-1", "--times", "toy.npz:time", *PAIRS[2:]], "max_gap"),
         (["fit", "toy.npz:x", "--out", "m", "--labels", "toy.npz:time", "--bandwidth", "0"], "--bandwidth must be"),
         (["fit", "toy.npz:x", "--out", "m", "--labels", "toy.npz:time", "--label-kinds", "odd"], "label_kinds"),
+        (["fit", "toy.npz:x", "--out", "m", *FACTORS, "--neighbours", "99999999"], "must be fewer than the rows, 2400"),
+        (["fit", "toy.npz:x", "--out", "m", *FACTORS, "--period", "1e-300"], "pass the period in the units of the"),
         (["fit", "toy.npz:x", "--out", "m", "--positives", "toy.npz:trial"], "same columns"),
         (["fit", "toy.npz:trial", "--out", "m", "--times", "toy.npz:trial"], "times must differ"),
         (["transform", "model", "toy.npz:trial", "--out", "c.npy"], "must have 3 columns, as in the fit"),

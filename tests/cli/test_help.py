@@ -5,7 +5,7 @@ import shlex
 import pytest
 
 from contrica import cli
-from contrica.cli.main import VERBS
+from contrica.cli.main import NAMED_SHELL, VERBS
 
 STEPS = ["--steps", "2", "--patience", "0"]
 
@@ -75,6 +75,11 @@ def test_help_says_the_exit_codes(capsys):
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_is_offered_for_shells(shell, capsys, monkeypatch):
-    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
+    monkeypatch.setenv(NAMED_SHELL, "")  # which main sets, and here it goes again
     assert cli.main(["--show-completion", shell]) == 0
     assert "_CONTRICA_COMPLETE" in capsys.readouterr().out
+
+
+def test_completion_for_a_shell_that_is_none_is_refused(capsys):
+    assert cli.main(["--install-completion", "toaster"]) == 2
+    assert capsys.readouterr().err.startswith("contrica: --install-completion knows bash, zsh, fish, ")

@@ -1,5 +1,6 @@
 """A recording that is larger than memory: what is read of it, and how much memory that takes."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from contrica import ContrastiveICA, DomainError
+from contrica.errors import UnreadableFileError
 
 QUICK = {"steps": 5, "widths": (8,), "random_state": 0}
 
@@ -31,6 +33,16 @@ def test_rows_that_are_not_finite_are_named_when_they_are_read(tmp_path):
         model.transform(mapped(tmp_path / "x.npy", X))
     with pytest.raises(DomainError, match=r"rows looked at, 250;|in row 250"):
         model.fit(mapped(tmp_path / "x.npy", X))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a mapped file cannot be cut here")
+def test_a_file_that_is_cut_while_it_is_encoded_is_a_sentence(tmp_path):
+    X = np.random.default_rng(0).normal(size=(30_000, 4)).cumsum(0)
+    model = ContrastiveICA(2, **QUICK).fit(X[:300])
+    rows = mapped(tmp_path / "x.npy", X)
+    os.truncate(tmp_path / "x.npy", 100_000)
+    with pytest.raises(UnreadableFileError, match="bytes were cut from it"):
+        model.transform(rows)
 
 
 @pytest.mark.slow

@@ -1,8 +1,11 @@
+import mmap
+import os
+
 import numpy as np
 import pytest
 import torch
 
-from contrica.errors import DomainError, DtypeError, ShapeError
+from contrica.errors import DomainError, DtypeError, ShapeError, UnreadableFileError
 from contrica.pairs import TemporalPairs
 from contrica.pairs.recording import Recording
 
@@ -81,3 +84,16 @@ def test_the_first_bad_row_in_memory_is_named(kind, monkeypatch):
 def test_what_holds_no_observations_is_refused(observations, error):
     with pytest.raises(error):
         Recording(observations)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a mapped file cannot be cut here")
+@pytest.mark.parametrize("offset", [128, 3 * mmap.ALLOCATIONGRANULARITY + 8])
+@pytest.mark.parametrize("view", [lambda a: a, lambda a: a[5:], np.asarray])
+def test_a_mapped_file_that_another_program_cut_is_a_sentence_and_not_the_end(tmp_path, view, offset):
+    path = tmp_path / "rows"
+    path.write_bytes(bytes(offset + 80_000))
+    recording = Recording(view(np.memmap(path, np.float64, "r", offset, (5000, 2))))
+    assert recording.take(ROWS).shape == (2, 2)
+    os.truncate(path, offset + 40_000)
+    with pytest.raises(UnreadableFileError, match="must stay as it is while it is used, and 40000 bytes were cut"):
+        recording.take(ROWS)

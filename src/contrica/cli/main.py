@@ -15,12 +15,19 @@ import typer
 
 from contrica.cli import doctor, fit, inspect_file, list_recipes, report, run, score, show, simulate, transform
 from contrica.cli.output import Stopped, print_json
-from contrica.errors import ContricaError
+from contrica.errors import ContricaError, DomainError
 
 DONE, REFUSED, INTERRUPTED = 0, 2, 130
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """What the parser of the command line raises; typer does not name it."""
+
+COMPLETION = ("--install-completion", "--show-completion")
+
+SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
+
+NAMED_SHELL = "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"
+"""Set, it makes typer take the name of the shell; it would ignore it otherwise."""
 
 OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "out of memory", "Cannot allocate memory")
 """How libraries say it that do not raise MemoryError."""
@@ -50,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     _make_streams_safe()
     try:
+        _name_shell(words)
         code = typer.main.get_command(app).main(words or ["--help"], prog_name="contrica", standalone_mode=False)
         sys.stdout.flush()
     except Stopped as stop:
@@ -119,6 +127,14 @@ def contrica(
 
 for name, (module, verb) in VERBS.items():
     app.command(name, epilog=examples(*module.EXAMPLES))(verb)
+
+
+def _name_shell(words: Sequence[str]) -> None:
+    """Let completion be for the shell that is named, if one is, and for the one in use else."""
+    if words and words[0] in COMPLETION and len(words) > 1:
+        if words[1] not in SHELLS or len(words) > 2:
+            raise DomainError(f"{words[0]} knows {', '.join(SHELLS)}, got {' '.join(words[1:])!r}; name one, or none")
+        os.environ[NAMED_SHELL] = "1"
 
 
 def _make_streams_safe() -> None:

@@ -327,7 +327,7 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             notes["mark"] = mark_of(self.get_params(deep=False), rows)
             if latest is not None:
                 ensure_same(checkpoints, latest, notes["mark"])
-        rules = self._rules(kind, rows.labels)
+        rules = self._rules(kind, rows.labels, len(observations))
         dissimilarity = dissimilarity_of(self.dissimilarity, num_codes, flat=rules.flat)
         sample = sampled(observations, streams.named("start"))
         scaling = Scaling.of(sample) if self.standardise else Scaling(None, None)
@@ -518,7 +518,13 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         _checks.same_rows(torch.empty(num_rows), torch.empty(len(positives)), "X", "X_pos")
         return Rows(observations, positives, order, None)
 
-    def _rules(self, kind: PairKind, labels: Labels | None) -> PairRules:
+    def _rules(self, kind: PairKind, labels: Labels | None, num_rows: int) -> PairRules:
+        neighbours = None if labels is None else self.num_neighbours
+        if neighbours is not None and _checks.count(neighbours, "num_neighbours") >= num_rows:
+            raise DomainError(
+                f"num_neighbours must be fewer than the rows, {num_rows}, or any two rows are a pair, got"
+                f" {neighbours}; pass some tens"
+            )
         bandwidth = self.bandwidth
         if bandwidth is None and labels is not None:
             bandwidth = labels.bandwidth(self.periods)

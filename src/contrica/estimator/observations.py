@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contrica.errors import DomainError, ShapeError
-from contrica.pairs.recording import is_mapped
+from contrica.pairs.recording import map_of, refuse_cut
 
 VALUES_AT_ONCE = 1 << 20
 """Values that are converted and encoded together: some tens of megabytes with what the encoder adds."""
@@ -29,9 +29,10 @@ NAMED_ROWS = 5
 
 
 def blocks(observations: Array) -> Iterator[slice]:
-    """Yield slices of rows that fit into memory together, in order."""
-    step = rows_of(observations, VALUES_AT_ONCE, MOST_ROWS_AT_ONCE)
+    """Yield slices of rows that fit into memory together, in order; a mapped file is whole at each."""
+    step, mapped = rows_of(observations, VALUES_AT_ONCE, MOST_ROWS_AT_ONCE), map_of(observations)
     for first in range(0, len(observations), step):
+        refuse_cut(mapped)
         yield slice(first, min(first + step, len(observations)))
 
 
@@ -61,7 +62,7 @@ def checked(observations: Array, name: str) -> Array:
     """
     if observations.dtype.kind == "f" and observations.dtype.itemsize > np.dtype(np.float64).itemsize:
         observations = observations.astype(np.float64)
-    if not is_mapped(observations):
+    if map_of(observations) is None:
         for block in blocks(observations):
             refuse_nonfinite(observations[block], name, first_row=block.start)
     return observations

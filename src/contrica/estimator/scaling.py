@@ -18,6 +18,7 @@ from torch import Tensor
 
 from contrica.errors import DomainError
 from contrica.estimator.observations import VALUES_MEASURED, Array, refuse_nonfinite, rows_of
+from contrica.pairs.recording import map_of, refuse_cut
 from contrica.pairs.row_draws import random_subset
 
 NORMAL_QUARTILES = 1.3489795003921634
@@ -86,6 +87,7 @@ def sampled(observations: Array, generator: torch.Generator) -> Array:
     DomainError
         If one of them is not finite, or all are equal.
     """
+    refuse_cut(map_of(observations))
     size = rows_of(observations, VALUES_MEASURED, SCALING_ROWS)
     sample = np.asarray(observations[np.sort(random_subset(len(observations), size, generator).numpy())])
     refuse_nonfinite(sample, "X")

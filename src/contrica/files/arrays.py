@@ -46,7 +46,8 @@ class Mapped:
 class Stream:
     """An array that is unpacked block by block.
 
-    ``categories`` is complete when the last block has come: the distinct texts that the integers stand for.
+    ``categories`` is complete when the last block has come: the distinct texts that the integers stand for. Numbers in
+    Fortran order come one by one, and ``fortran_shape`` is that of the array.
     """
 
     dtype: np.dtype[Any]
@@ -55,6 +56,7 @@ class Stream:
     num_rows: int | None = None
     columns: tuple[str, ...] = ()
     categories: list[str] = field(default_factory=list)
+    fortran_shape: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -80,14 +80,10 @@ def open_array(path: Path, member: str) -> Mapped | Stream:
     if stored and length > IN_MEMORY and not is_text(dtype, shape):
         return npy.whole(Mapped(path, start + head, dtype, shape, fortran), path.stat().st_size - start - head, where)
     if fortran and len(shape) > 1:
-        if length > IN_MEMORY:
-            raise FileFormatError(
-                f"{where} must be in C order to be unpacked row by row, and it is in Fortran order; save it again after"
-                " numpy.ascontiguousarray, or with numpy.savez"
-            )
-        blocks = _transposed(path, info.filename, shape, dtype, head, where)
-    else:
-        blocks = _blocks(path, info.filename, shape, dtype, head, where)
+        flat = (length // dtype.itemsize,)
+        numbers = _blocks(path, info.filename, flat, dtype, head, where)
+        return Stream(dtype, (), numbers, num_rows=flat[0], fortran_shape=shape)
+    blocks = _blocks(path, info.filename, shape, dtype, head, where)
     if is_text(dtype, shape):
         return told_apart(blocks, where, shape[0])
     return Stream(dtype, tuple(shape[1:]), blocks, num_rows=shape[0])
@@ -162,13 +158,6 @@ def _blocks(
             file.read(1)  # the end, where the checksum is compared
     except DAMAGED as error:
         raise _damaged(where, error) from error
-
-
-def _transposed(
-    path: Path, name: str, shape: tuple[int, ...], dtype: np.dtype[Any], head: int, where: str
-) -> Iterator[npt.NDArray[Any]]:
-    """Yield an array in Fortran order whole."""
-    yield np.concatenate(list(_blocks(path, name, shape[::-1], dtype, head, where))).transpose()
 
 
 def _exactly(file: IO[bytes], count: int) -> bytes:

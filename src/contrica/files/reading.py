@@ -147,6 +147,8 @@ def _read(kind: str, address: Address, reader: ReaderProcess) -> FileArray:
     if isinstance(opened, Mapped):
         return FileArray(_mapped(opened, str(address)))
     values = held(opened, str(address))
+    if opened.fortran_shape is not None:
+        values = values.reshape(opened.fortran_shape, order="F")
     return FileArray(values, opened.columns, tuple(opened.categories))
 
 

@@ -23,6 +23,10 @@ EDGE = 1 + 1e-6
 """Labels at a distance of up to this count as within: a bandwidth that is exactly a step of float32 labels is kept."""
 
 
+ROUNDING = 1e-9
+"""Labels are kept to 1e-16 of their size, and one around a period of this share of it still to 1e-7 of the period."""
+
+
 class LabelSpace:
     """Labels of a recording, in units of their bandwidths.
 
@@ -57,6 +61,12 @@ class LabelSpace:
         ]
         points = labels.astype(np.float64)
         for column, (width, period) in enumerate(zip(widths, rounds, strict=True)):
+            largest = float(np.abs(labels[:, column]).max(initial=0.0))
+            if 0.0 < period <= ROUNDING * largest:
+                raise DomainError(
+                    f"a period must be far larger than the rounding of labels of up to {largest:.3g}, got {period:.3g};"
+                    " pass the period in the units of the labels"
+                )
             values = np.mod(labels[:, column], period) if period else labels[:, column] - labels[:, column].min()
             values[values >= period] -= period  # a tiny negative number is rounded up to the period
             if (values == values[0]).all():

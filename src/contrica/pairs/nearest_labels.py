@@ -12,6 +12,9 @@ from scipy.spatial import cKDTree
 from contrica.pairs.label_space import LabelSpace
 from contrica.pairs.row_draws import below
 
+AT_ONCE = 1 << 22
+"""Neighbours that are listed together: some tens of megabytes."""
+
 Rows = npt.NDArray[np.int64]
 
 
@@ -19,8 +22,15 @@ def nearest(tree: cKDTree, rows: Rows, ranks: Rows, first: Rows, last: Rows, bou
     """Return the neighbour of each row that has the given rank by distance, from 0; -1 where there are not so many.
 
     Rows first, ..., last of a row are no neighbours, nor are those at a distance of ``bound`` or more. ``asked`` rows
-    are looked at to begin with, and twice as many until the neighbour is found.
+    are looked at to begin with, and twice as many until the neighbour is found, of a few rows at a time where they are
+    many.
     """
+    share = max(1, AT_ONCE // max(1, min(asked, tree.n)))
+    if len(rows) > share:
+        parts = [slice(start, start + share) for start in range(0, len(rows), share)]
+        return np.concatenate(
+            [nearest(tree, rows[part], ranks[part], first, last, bound, asked=asked) for part in parts]
+        )
     found = np.full(len(rows), -1)
     waiting = np.arange(len(rows))
     while len(waiting):

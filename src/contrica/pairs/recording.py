@@ -5,14 +5,14 @@ Tensors, arrays and memory-mapped files alike: row r of the recording is the obs
 
 import math
 import mmap
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from contrica.errors import DomainError, DtypeError, ShapeError
+from contrica.errors import DomainError, DtypeError, ShapeError, UnreadableFileError
 
 Observations: TypeAlias = Tensor | npt.NDArray[Any]
 """Rows of anything: a tensor, an array, or a np.memmap, of which a draw reads no more than its rows."""
@@ -62,8 +62,8 @@ class Recording:
             raise ShapeError(f"observations must have at least 2 rows, got {len(observations)}; pass more")
         _check_numbers(observations)
         self._observations = observations
-        self._checks_draws = is_mapped(observations)
-        if not self._checks_draws:
+        self._map = map_of(observations)
+        if self._map is None:
             step = max(1, CHECKED_AT_ONCE // math.prod(observations.shape[1:]))
             for first in range(0, self.num_rows, step):
                 _refuse_nonfinite(_floating(observations[first : first + step]), torch.arange(first, first + step))
@@ -81,11 +81,14 @@ class Recording:
         ------
         DomainError
             If a drawn row of a mapped file is not finite.
+        UnreadableFileError
+            If that file was cut meanwhile.
         """
         if isinstance(self._observations, Tensor):
             return _floating(self._observations.detach()[rows.to(self._observations.device)])
+        refuse_cut(self._map)
         taken = _floating(self._observations[rows.cpu().numpy()])
-        if self._checks_draws:
+        if self._map is not None:
             _refuse_nonfinite(taken, rows)
         return taken
 
@@ -118,11 +121,31 @@ def _refuse_nonfinite(values: Tensor, rows: Tensor) -> None:
         raise DomainError(f"observations must be finite, got NaN or infinity in row {bad}; drop or repair those rows")
 
 
-def is_mapped(observations: Observations) -> bool:
-    """Tell whether the values lie in a file, also where ``observations`` is a view of the map."""
+class FileMap(NamedTuple):
+    """A file that is mapped into memory, and the bytes from its beginning that must be there."""
+
+    map: mmap.mmap
+    end: int
+
+
+def map_of(observations: Observations) -> FileMap | None:
+    """Return the map of the file that the values lie in, also where ``observations`` is a view of it; None if none."""
     base: object = observations
+    start = 0
     while isinstance(base, np.ndarray):
         if isinstance(base, np.memmap):
-            return True
+            start = base.offset - base.offset % mmap.ALLOCATIONGRANULARITY
         base = base.base
-    return isinstance(base, mmap.mmap)
+    return FileMap(base, start + len(base)) if isinstance(base, mmap.mmap) else None
+
+
+def refuse_cut(mapped: FileMap | None) -> None:
+    """Raise UnreadableFileError if another program has cut the mapped file, whose missing bytes end whoever reads them.
+
+    What it cuts between this and the reading ends the program all the same.
+    """
+    if mapped is not None and mapped.map.size() < mapped.end:
+        raise UnreadableFileError(
+            f"a mapped file must stay as it is while it is used, and {mapped.end - mapped.map.size()} bytes were cut"
+            " from it; copy it to where no other program writes"
+        )
