@@ -39,7 +39,7 @@ def tiny_recording(experiment, training):
     recording = experiment.recording
     if isinstance(recording, Figures):
         recording = dataclasses.replace(recording, num_pairs=600)
-    return dataclasses.replace(experiment, training=training, recording=recording, num_shuffles=19)
+    return dataclasses.replace(experiment, training=training, recording=recording, num_shuffles=2)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -100,5 +100,5 @@ def test_every_experiment_runs_and_the_page_shows_it(name):
         assert all(record.scores[metric]["value"] is not None for metric in METRICS)
     for record in run.recordings:
         assert record.experiment["name"] in text
-        assert all(len(null["null"]) >= 19 and null["text"] in text for null in record.nulls)
+        assert all(null["text"] in text for null in record.nulls)
         assert record.nulls

@@ -32,7 +32,7 @@ def test_a_walk_behind_louder_noise_is_found_and_no_shuffle_finds_as_much(plante
     assert [null["p_value"] for null in planted.nulls] == [1 / 20, 1 / 200]
     assert planted.agreement["another seed"] > 0.9 > 0.5 > planted.agreement["codes of shuffled data"]
     assert planted.curve[-1]["loss"] < planted.curve[0]["loss"] < planted.chance + 1
-    assert planted.scores["null: order of the training rows shuffled"]["k-NN R2"] < 0.5
+    assert planted.scores["null, mean: order of the training rows shuffled"]["k-NN R2"] < 0.5
     (found,) = gathered([RecordingOutcome.of(planted)])
     assert judged(found).mark in ("recovered", "nearly")
 
@@ -79,15 +79,16 @@ def test_a_record_that_lacks_a_part_or_holds_another_kind_of_thing_is_refused(pl
             RecordingOutcome.of(broken)
 
 
-def test_a_recording_that_is_not_there_is_a_sentence_and_no_traceback(monkeypatch, capsys, tmp_path):
+@pytest.mark.parametrize("name", ["rat", "monkey", "mocap", "sprites"])
+def test_a_recording_that_is_not_there_is_a_sentence_and_no_traceback(name, monkeypatch, capsys, tmp_path):
     monkeypatch.delenv("CONTRICA_DATA", raising=False)
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["run", "rat", "--steps", "1"]) == 2
+    assert cli.main(["run", name, "--steps", "1"]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "CONTRICA_DATA must name the folder" in said
     assert not list(tmp_path.iterdir())
-    assert cli.main(["show", "rat"]) == 0
+    assert cli.main(["show", name]) == 0
 
 
 def test_records_are_kept_by_what_the_recording_holds(monkeypatch, tmp_path):

@@ -74,7 +74,17 @@ def test_five_seeds_test_each_trial_once_and_none_that_settings_were_chosen_on()
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", [OpenField(), MotorCortex(), MotorCortex("both", "both"), Motion()])
+@pytest.mark.parametrize(
+    "recording",
+    [
+        OpenField(),
+        MotorCortex(),
+        MotorCortex("both", "both"),
+        MotorCortex("before", "after"),
+        Motion(),
+        Motion("action"),
+    ],
+)
 def test_training_rows_make_pairs_and_the_identity_is_no_shuffle(recording):
     task = recording.task(0)
     for null in task.nulls:

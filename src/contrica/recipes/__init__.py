@@ -6,14 +6,29 @@ from contrica.recipes.cache import RecordCache, default_cache_folder
 from contrica.recipes.first_look import FIRST_LOOK
 from contrica.recipes.four_losses import FOUR_LOSSES
 from contrica.recipes.limits import LIMITS
+from contrica.recipes.mocap import MOCAP
+from contrica.recipes.monkey import MONKEY
 from contrica.recipes.neighbourhoods import NEIGHBOURHOODS
 from contrica.recipes.photo import PHOTO
 from contrica.recipes.published_mlp import PUBLISHED_MLP
 from contrica.recipes.rat import RAT
 from contrica.recipes.recipe import Recipe
 from contrica.recipes.running import default_jobs, run_all
+from contrica.recipes.sprites import SPRITES
 
-RECIPES = (FIRST_LOOK, PHOTO, NEIGHBOURHOODS, PUBLISHED_MLP, FOUR_LOSSES, ANISOTROPIC, LIMITS, RAT)
+RECIPES = (
+    FIRST_LOOK,
+    PHOTO,
+    NEIGHBOURHOODS,
+    PUBLISHED_MLP,
+    FOUR_LOSSES,
+    ANISOTROPIC,
+    LIMITS,
+    RAT,
+    MONKEY,
+    MOCAP,
+    SPRITES,
+)
 """All recipes, the one to start with first."""
 
 __all__ = [
@@ -21,11 +36,14 @@ __all__ = [
     "FIRST_LOOK",
     "FOUR_LOSSES",
     "LIMITS",
+    "MOCAP",
+    "MONKEY",
     "NEIGHBOURHOODS",
     "PHOTO",
     "PUBLISHED_MLP",
     "RAT",
     "RECIPES",
+    "SPRITES",
     "Recipe",
     "RecordCache",
     "default_cache_folder",

@@ -3,19 +3,24 @@
 from contrica.dissimilarities import SquaredEuclidean
 from contrica.recipes.recipe import Recipe
 from contrica.recordings import Model, OpenField, RecordingExperiment
+from contrica.recordings.experiment import LEAST_SHUFFLES
 from contrica.training import TrainingOptions
 
-STEPS = 600
+STEPS = 300
 
 
 def experiments(seed: int, steps: int | None = None) -> tuple[RecordingExperiment, ...]:
-    """Return two experiments: as many codes as the position has coordinates, and one more to unfold in."""
+    """Return two experiments: as many codes as the position has coordinates, and one more to unfold in.
+
+    Codes are learned anew from shuffled data for the second, which is the one to use.
+    """
     return tuple(
         RecordingExperiment(
             name=f"{code_dim} codes",
             recording=OpenField(),
             model=Model(code_dim, SquaredEuclidean()),
-            training=TrainingOptions(steps=steps or STEPS, batch_size=512, learning_rate=2e-3),
+            training=TrainingOptions(steps=steps or STEPS, batch_size=256, learning_rate=2e-3),
+            num_shuffles=LEAST_SHUFFLES if code_dim == 3 else 0,
             seed=seed,
         )
         for code_dim in (2, 3)

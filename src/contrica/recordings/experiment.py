@@ -121,15 +121,15 @@ def run_recording(
     train, test = task.rows("train"), task.rows("test")
     scores = {OURS: task.decode(fitted.codes, train, test)}
     scores |= {name: task.decode(codes, train, test) for name, codes in _others(task, experiment).items()}
-    nulls, lost = [], None
+    nulls, lost, decisive = [], None, next(iter(scores[OURS]))
     for null in task.nulls:
         if null.refits and experiment.num_shuffles == 0:
             continue
         found, last = _null(experiment, task, null, fitted, scores[OURS])
         nulls.append({**found.to_dict(), "text": str(found)})
+        scores[f"{NULL}, mean: {null.words}"] = {decisive: float(np.mean(found.null))}
         if last is not None:
             lost = last
-            scores[f"{NULL}: {null.words}"] = task.decode(last.codes, train, test)
     return RecordingRecord(
         experiment=experiment.describe(),
         curve=fitted.curve,

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
+from sklearn.decomposition import PCA
 from torch import Tensor
 
 from contrica.datasets import Sprites, draw_factors
@@ -21,6 +22,9 @@ from contrica.recordings.task import Array, Null, Rows, Task, View
 
 SHOWN = ("direction", "action", "body", "hair", "topwear", "eyes")
 """Factors by which codes are coloured."""
+
+COMPOSED_AT_ONCE = 512
+"""Figures, each of which takes a few hundred kilobytes while it is composed."""
 
 MOST_PROBED = 3000
 """Training rows that a probe is fitted on."""
@@ -38,11 +42,14 @@ class Figures:
         Factors in which a pair differs at most; at least one.
     shrink : int
         Pixels of the sheet to a pixel of the image, along each side.
+    num_components : int
+        The encoder sees so many principal components of the pixels, which those of training images decide.
     """
 
     num_pairs: int = 9000
     most_changed: int = 2
     shrink: int = 2
+    num_components: int = 300
     source: ClassVar[str] = NAME
 
     def task(self, seed: int) -> Task:
@@ -56,10 +63,15 @@ class Figures:
         sprites, generator = Sprites(shrink=self.shrink), torch.Generator().manual_seed(seed)
         factors = draw_factors(self.num_pairs, generator=generator)
         changed = change_few(factors, self.most_changed, generator=generator)
-        anchors, positives = sprites.images(factors), sprites.images(changed)
+        pixels, others = (_composed(sprites, each) for each in (factors, changed))
         part = 6 * np.arange(self.num_pairs) // self.num_pairs
         roles = np.where(part < 4, "train", np.where(part < 5, "validation", "test"))
         train = np.flatnonzero(roles == "train")
+        components = PCA(min(self.num_components, len(train)), svd_solver="randomized", random_state=seed)
+        components.fit(pixels[train])
+        anchors, positives = (
+            torch.tensor(components.transform(each), dtype=torch.float32) for each in (pixels, others)
+        )
         values = factors.numpy()
         task = Task(
             inputs=anchors,
@@ -69,6 +81,7 @@ class Figures:
             views=tuple(
                 View(name, "classes", values[:, FACTORS.index(name)], _names(name), discriminant=True) for name in SHOWN
             ),
+            given={f"pixels, {pixels.shape[1]} columns": pixels.numpy()},
         )
 
         def shuffled(order: Rows) -> Task:
@@ -94,14 +107,17 @@ def change_few(factors: Tensor, most: int, *, generator: torch.Generator) -> Ten
     return torch.where(chosen, (factors + shift) % sizes, factors)
 
 
+def _composed(sprites: Sprites, factors: Tensor) -> Tensor:
+    return torch.cat([sprites.images(part).flatten(1) for part in factors.split(COMPOSED_AT_ONCE)])
+
+
 def _pairs(anchors: Tensor, positives: Tensor) -> Callable[[Rows], PairSource]:
     return lambda rows: GivenPairs(anchors[rows], positives[rows])
 
 
 def _probes(factors: Array, codes: Array, fit: Rows, test: Rows) -> dict[str, float]:
-    flat = codes.reshape(len(codes), -1)
     some = fit[:MOST_PROBED]
-    found = {name: probe(factors[:, column], flat, some, test) for column, name in enumerate(FACTORS)}
+    found = {name: probe(factors[:, column], codes, some, test) for column, name in enumerate(FACTORS)}
     return {"mean over factors": float(np.mean(list(found.values()))), **found}
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from contrica.contrast import pair_loss
 from contrica.critics import Critic
 from contrica.dissimilarities import Dissimilarity
-from contrica.encoders import MLP, Conv, PerRecording
+from contrica.encoders import MLP, Conv, PerRecording, ScalarNet
 from contrica.losses import Loss
 from contrica.pairs import ChangedPairs, Dropout, PairBatch, PairSource
 from contrica.recordings.task import Array, Rows, Task
@@ -39,12 +39,15 @@ class Model:
         As it starts; each fit trains a copy.
     dropped : float
         Share of the columns that each side of a pair loses at random, so that codes cannot rest on single ones.
+    candidate_offset : bool
+        Whether the critic learns alpha~, for rows that are not spread evenly in the codes.
     """
 
     code_dim: int
     dissimilarity: Dissimilarity
     widths: tuple[int, ...] = (64, 64)
     dropped: float = 0.5
+    candidate_offset: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +99,7 @@ def fit(
     options = _fitting(options, len(chosen))
     encoder = _encoder(task, model, generator)
     encoder.start_from(task.inputs[torch.from_numpy(chosen)])
-    critic = Critic(copy.deepcopy(model.dissimilarity))
+    critic = Critic(copy.deepcopy(model.dissimilarity), candidate_offset=_offset(task, model, chosen, generator))
     held_out = held_out_pairs(task, model, options.batch_size, seed=seed) if with_curve else []
     every = max(1, options.steps // CURVE_POINTS)
     curve: list[dict[str, float]] = []
@@ -148,6 +151,14 @@ def _encoder(task: Task, model: Model, generator: torch.Generator) -> MLP | Conv
     if len(shape) == 1:
         return MLP(shape[0], model.code_dim, widths=widths, generator=generator)
     return Conv(shape[0], shape[1], model.code_dim, widths=widths, generator=generator)
+
+
+def _offset(task: Task, model: Model, rows: Rows, generator: torch.Generator) -> ScalarNet | None:
+    if not model.candidate_offset:
+        return None
+    network = ScalarNet(task.inputs.shape[1:], generator=generator)
+    network.start_from(task.inputs[torch.from_numpy(rows)])
+    return network
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Motion capture of six people's exercises: which action each moment is of, from joints and time alone.
+"""Motion capture of people who exercise: which action each moment is of, from joints and time, or from actions.
 
 Windows of twelve channels, in units of their spread over training rows, within blocks of 2 s that have a role each; a
 pair is two windows .5 to 1 s apart.
@@ -6,16 +6,17 @@ pair is two windows .5 to 1 s apart.
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
 
 from contrica.datasets import motion_sequences
 from contrica.datasets.motion_capture import NAME
+from contrica.pairs import LabelledPairs
 from contrica.recordings.decoders import class_scores
 from contrica.recordings.series import series_task
-from contrica.recordings.task import Task, View, roles_of
+from contrica.recordings.task import Array, Null, Rows, Task, View, roles_of
 
 BLOCK = 20
 """Frames."""
@@ -29,12 +30,16 @@ class Motion:
 
     Parameters
     ----------
+    pairs_by : "time" or "action"
+        Whether a pair is two windows that follow each other, or two of one action from different blocks, which is of
+        use where actions of the training rows are known.
     window : int
         Frames of .1 s in a window.
     first_lag, last_lag : int
         Frames between the two windows of a pair, every number of them equally likely.
     """
 
+    pairs_by: Literal["time", "action"] = "time"
     window: int = 5
     first_lag: int = 5
     last_lag: int = 10
@@ -75,4 +80,25 @@ class Motion:
             series=series,
         )
         odd = series[train] % 2 == 1
-        return replace(task, halves=(train[~odd], train[odd]))
+        task = replace(task, halves=(train[~odd], train[odd]))
+        return task if self.pairs_by == "time" else _by_action(task, labels, pieces, series)
+
+
+def _by_action(task: Task, actions: Array, blocks: Array, series: Array) -> Task:
+    """Return the task with pairs by action, and the null that turns the actions around for pairs and decoder alike."""
+
+    def of(labels: Array) -> Task:
+        return replace(
+            task,
+            pairs=lambda rows: LabelledPairs(
+                task.inputs[rows], classes=labels[rows], apart="trial", trials=blocks[rows], balanced=True
+            ),
+            decode=partial(class_scores, labels, name="action"),
+            nulls=(),
+        )
+
+    def turned(order: Rows) -> Task:
+        return of(actions[order])
+
+    null = Null("actions turned around in time", len(actions), turned, shuffle="shifts", groups=series)
+    return replace(of(actions), nulls=(null,))

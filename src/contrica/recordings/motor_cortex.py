@@ -89,7 +89,7 @@ class MotorCortex:
             roles=roles,
             pairs=_pairs(inputs, directions, trials, self.bandwidth),
             decode=decoder(directions),
-            views=(View("direction to the target", "circle", directions),),
+            views=(View("direction", "circle", directions),),
             given={
                 "10 given factors": np.concatenate([one.factors for one in chosen]),
                 "10 given factors, averaged alike": np.concatenate(
@@ -99,6 +99,17 @@ class MotorCortex:
             widths=tuple(one.shape[1] for one in spikes) if several else None,
         )
         named, trial = np.unique(trials, return_inverse=True)
+        if not several and self.learned != self.decoded:
+            # Codes and decoder know nothing of the other session, so its labels alone change places.
+            theirs = np.unique(trial[of[self.decoded]])
+
+            def of_others(order: Rows) -> Task:
+                whole = np.arange(len(named))
+                whole[theirs] = theirs[order]
+                return replace(task, decode=decoder(_exchanged(directions, trial, whole)))
+
+            words = "directions of whole trials of the other session shuffled"
+            return replace(task, nulls=(Null(words, len(theirs), of_others, refits=False),))
 
         def shuffled(order: Rows) -> Task:
             others = _exchanged(directions, trial, order)

@@ -16,7 +16,7 @@ from contrica.datasets.open_field import NAME
 from contrica.recordings.decoders import place_scores
 from contrica.recordings.series import series_task
 from contrica.recordings.smoothing import summed
-from contrica.recordings.task import Task, View, roles_of
+from contrica.recordings.task import Array, Task, View, roles_of
 
 BIN, BLOCK = 0.1, 20.0
 """Seconds."""
@@ -41,8 +41,8 @@ class OpenField:
     num_grid: int = 50
     source: ClassVar[str] = NAME
 
-    def task(self, seed: int) -> Task:
-        """Draw the cells and their spikes.
+    def spikes(self, seed: int) -> tuple[Array, Array, Array]:
+        """Draw the cells and their spikes; return counts per bin (bins, cells), the block of each bin, its position.
 
         Raises
         ------
@@ -53,9 +53,19 @@ class OpenField:
         generator = torch.Generator().manual_seed(seed)
         cells = SpatialCells.draw(self.num_place, self.num_grid, generator=generator)
         counts = cells.counts(torch.tensor(path.positions), seconds=BIN, generator=generator).numpy()
-        blocks = ((path.times - path.times[0]) // BLOCK).astype(np.int64)
+        return counts, ((path.times - path.times[0]) // BLOCK).astype(np.int64), path.positions
+
+    def task(self, seed: int) -> Task:
+        """Sum the counts within blocks, and give each block a role.
+
+        Raises
+        ------
+        UnreadableFileError, FileFormatError
+            If there is no such recording.
+        """
+        counts, blocks, positions = self.spikes(seed)
         sums, middles = summed(counts, blocks, SUMMED)
-        blocks, places = blocks[middles], path.positions[middles]
+        blocks, places = blocks[middles], positions[middles]
         low, high = places.min(0), places.max(0)
         return series_task(
             torch.tensor(sums),

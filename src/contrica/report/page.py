@@ -93,14 +93,12 @@ def _header(run: RunRecord, outcomes: Sequence[Outcome], recorded: Sequence[Over
     if len(recorded) == 1:
         parts.append(judgement(recorded[0]))
     elif recorded:
-        said = [(found.name, judged(found)) for found in recorded]
-        parts.append(
-            element(
-                "ul",
-                *(element("li", words(f"{name}: {one.head.lower()}"), class_=one.mark) for name, one in said),
-                class_="tally",
-            )
-        )
+        items = []
+        for found in recorded:
+            said = judged(found)
+            text = f"{found.name}: {said.head[0].lower()}{said.head[1:]}"
+            items.append(element("li", words(text), class_=said.mark))
+        parts.append(element("ul", *items, class_="tally"))
     parts.append(element("p", words(run.summary), class_="lead"))
     return element("header", *parts)
 
