@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("recipes", nargs="+")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--only", nargs="+", default=[""], help="experiments whose name holds one of these")
+    parser.add_argument("--only", nargs="+", default=[""], help="names of experiments, or parts of their names")
     parser.add_argument("--image", help="the picture, for recipes that photograph one")
     parser.add_argument("--draw", action="store_true", help="run nothing, write tables and figures of what there is")
     arguments = parser.parse_args()
@@ -64,13 +64,14 @@ def main() -> None:
 
 def measure(found: Recipe, arguments: argparse.Namespace, options: dict[str, str]) -> None:
     """Run one recipe and write its table after each experiment."""
+    order = [experiment.name for experiment in found.build(seed=0, options=options)]
+    asked = {name for part in arguments.only for name in ([part] if part in order else order) if part in name}
     experiments = [
         experiment
         for seed in arguments.seeds
         for experiment in found.build(seed=seed, options=options)
-        if any(part in experiment.name for part in arguments.only)
+        if experiment.name in asked
     ]
-    order = [experiment.name for experiment in found.build(seed=0, options=options)]
     stem = "-".join([found.name, *(Path(value).stem for value in options.values())])
     path = RESULTS / f"{stem}.json"
     rows = json.loads(path.read_text())["rows"] if path.exists() else []

@@ -31,10 +31,10 @@ from contrica.report import Curves, Line, Prediction, PublishedValue
 from contrica.spaces import Box, BoxGrid, Euclidean, Sphere
 from contrica.training import TrainingOptions
 
-STEPS = 1000
+STEPS = 400
 DIM, SCALE, BATCH = 5, 0.15, 512
 BOX = Box(DIM)
-TURN_STEPS = (200, 300, 400)
+TURN_STEPS = (80, 120, 200)
 
 BATCHES = (8, 16, 32, 64, 128, 256, 512, 1024)
 BATCH_SCALES = (0.15, 0.05)
@@ -89,6 +89,7 @@ def _experiment(
             steps=steps or STEPS, batch_size=batch_size, optimizer="soap", learning_rate=1e-2, betas=(0.9, 0.95)
         ),
         turn_steps=TURN_STEPS if turned else (),
+        num_test=4096,
         seed=seed,
     )
 
