@@ -23,7 +23,7 @@ from contrica.contrast import pair_loss
 from contrica.critics import Critic
 from contrica.datasets.photographs import photograph
 from contrica.dissimilarities import Dissimilarity, PowerSum
-from contrica.encoders import MLP, Conv, Output, ScalarNet
+from contrica.encoders import MLP, Conv, Output, ScalarNet, SphereOutput
 from contrica.encoders.whitening import whitening
 from contrica.errors import DomainError, NoDensityError, NotIdentifiableError, UnreliableScoreError
 from contrica.evaluation import Affine, SignedPermutation, score
@@ -39,6 +39,7 @@ from contrica.record import Record, environment, plain
 from contrica.second_stage import resolve_axes
 from contrica.training import StepRecord, TrainingOptions, train
 from contrica.training.axes import turn_to_axes
+from contrica.training.noise_axes import turn_to_noise_axes
 
 CURVE_POINTS = 24
 """How often the held-out loss is taken during training."""
@@ -51,6 +52,9 @@ START_ROWS = 4096
 
 OPTIMUM_PAIRS = 2**23
 """Anchors times candidates over which the optimum is averaged, about, in `optimum_batches` batches."""
+
+NOISE_AXES_ROWS = 65_536
+"""Pairs whose second moments codes on the sphere are turned by: variances a tenth apart are told to .04 radians."""
 
 SHOWN_ROWS = 500
 """Held-out rows whose true and recovered factors are kept in the record for pictures."""
@@ -179,8 +183,8 @@ class Experiment:
     neighbourhoods : Neighbourhoods, optional
         Where given, batches are drawn from cells instead of everywhere.
     turn_steps : tuple of int
-        After these steps the codes are turned to the axes along which pairs differ, see `training.axes`; for MLP
-        encoders and power sums of one exponent other than 2.
+        After these steps the codes are turned to the axes along which pairs differ; for MLP encoders and power sums of
+        one exponent other than 2, see `training.axes`, or of exponent 2 on the sphere, see `training.noise_axes`.
     second_stage : bool
         Whether axes are sought in the codes of pairs of their own, see `contrica.resolve_axes`, and scored as well.
     num_test : int
@@ -255,7 +259,7 @@ def run(experiment: Experiment, *, on_step: Callable[[StepRecord], None] | None 
         if neighbours is not None and record.step in pool_sizes:
             neighbours.refresh(generator=stream, pool_size=pool_sizes[record.step])
         if record.step in experiment.turn_steps:
-            _turn(experiment, encoder, source.draw(START_ROWS, generator=turning))
+            _turn(experiment, encoder, critic, source, turning)
         if on_step is not None:
             on_step(record)
         if record.step == 1 or record.step % every == 0 or record.step == options.steps:
@@ -369,15 +373,22 @@ def build_model(experiment: Experiment, source: SimulatedPairs) -> tuple[MLP | C
     return encoder, critic
 
 
-def _turn(experiment: Experiment, encoder: MLP | Conv, pairs: PairBatch) -> None:
-    delta = experiment.dissimilarity
+def _turn(
+    experiment: Experiment, encoder: MLP | Conv, critic: Critic, source: SimulatedPairs, generator: torch.Generator
+) -> None:
+    delta = critic.dissimilarity
     if not isinstance(encoder, MLP) or not isinstance(delta, PowerSum) or delta.fixed_exponent is None:
         raise DomainError(
             "codes are turned for MLP encoders and power sums of one fixed exponent, got"
             f" {type(encoder).__name__} and {delta}; leave turn_steps empty"
         )
+    if isinstance(encoder.output, SphereOutput):
+        turn_to_noise_axes(encoder, delta, source.draw(NOISE_AXES_ROWS, generator=generator))
+        return
     calibrate = experiment.training.negatives != "anchors_including_self"
-    turn_to_axes(encoder, pairs, exponent=delta.fixed_exponent, calibrate=calibrate)
+    turn_to_axes(
+        encoder, source.draw(START_ROWS, generator=generator), exponent=delta.fixed_exponent, calibrate=calibrate
+    )
 
 
 @torch.no_grad()

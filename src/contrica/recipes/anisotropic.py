@@ -1,6 +1,6 @@
 """Axes from unequal concentrations: noise on the sphere that is narrower along some coordinates than along others.
 
-    p(s~|s) ~ exp(-sum_i lambda_i (s_i - s~_i)^2),      delta = sum_i l_i (a_i - b_i)^2,  l_i learned, equal at first
+    p(s~|s) ~ exp(-sum_i lambda_i (s_i - s~_i)^2),      delta = sum_i l_i (a_i - b_i)^2,  l_i learned
 
 Where all lambda differ, the axes are identified and l comes to lambda in the order of the factors. Where two groups
 share theirs, what is left open is a rotation within each group. (Rusak et al. 2025, AnInfoNCE.)
@@ -16,11 +16,15 @@ from contrica.report import PublishedValue
 from contrica.spaces import Sphere
 from contrica.training import TrainingOptions
 
-STEPS = 4000
+STEPS = 2500
+
+TURN_STEPS = (500, 1000, 1500, 2000, 2300)
+"""Codes are turned to the axes of pair differences, up to the steps that are too small to leave them."""
+
 SPHERE = Sphere(10)
 LINEAR = tuple(5.0 + 20.0 * index / 9 for index in range(10))
-START = 12.0
-"""Of all learned concentrations: between the two ends of the true ones."""
+START = tuple(8.0 + 10.0 * index / 9 for index in range(10))
+"""Of the learned concentrations: inside of the true ones, and not equal, since equal ones prefer no axes."""
 
 CASES = {
     "lambda 5 to 25, evenly spaced": LINEAR,
@@ -39,11 +43,12 @@ def experiments(seed: int, steps: int | None = None) -> tuple[Experiment, ...]:
             loss=InfoNCE(),
             dissimilarity=PowerSum(10, exponent=2.0, weights=START, learnable_weights=True),
             offsets=Offsets(anchor=False, candidate=True, bias=False),
-            widths=(128, 128, 128),
+            widths=(64, 64, 64),
             output=SphereOutput(10),
             training=TrainingOptions(
-                steps=steps or STEPS, batch_size=512, optimizer="soap", learning_rate=2e-2, betas=(0.9, 0.95)
+                steps=steps or STEPS, batch_size=1024, optimizer="soap", learning_rate=1e-2, betas=(0.9, 0.95)
             ),
+            turn_steps=TURN_STEPS,
             seed=seed,
         )
         for name, weights in CASES.items()
