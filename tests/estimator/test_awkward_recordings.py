@@ -85,7 +85,7 @@ def test_labels_with_one_value_are_refused(y):
 
 
 def test_labels_that_all_differ_are_no_classes():
-    with pytest.raises(DomainError, match="all 300 rows of y differ; pass y as floating numbers"):
+    with pytest.raises(DomainError, match="all 300 rows of y differ; pass coarser labels, or floating numbers"):
         fit(recording(), np.arange(300))
 
 

@@ -149,11 +149,15 @@ def _of_labels(
     rows: Recording, bandwidth: list[str] | None, neighbours: int | None, period: list[str] | None
 ) -> dict[str, Any]:
     """Return the settings that are those of labels, for labels as they are."""
-    if rows.labels is None:
-        return {}
-    count = rows.labels.shape[1]
+    count = 0 if rows.labels is None else rows.labels.shape[1]
     kinds = rows.label_kinds * count if len(rows.label_kinds) == 1 else rows.label_kinds
     continuous = sum(kind == CONTINUOUS for kind in kinds)
+    given = {"--bandwidth": bandwidth, "--neighbours": neighbours, "--period": period}
+    for option, value in given.items():
+        if value is not None and not continuous:
+            raise DomainError(f"{option} speaks of continuous labels, and there are none; leave it out")
+    if not count:
+        return {}
     found: dict[str, Any] = {"label_kinds": list(kinds), "num_neighbours": neighbours}
     if bandwidth:
         found["bandwidth"] = numbers_of(bandwidth, "--bandwidth", continuous)

@@ -115,12 +115,12 @@ def recording(
         partners = None if positives is None else beside(positives, turned=transpose).values
         if partners is not None and partners.ndim == 1:
             partners = partners[:, None]
-        table, kinds = _labels([beside(one) for one in labels or ()], labels or ())
+        table, kinds = _labels([beside(one) for one in labels or ()], labels or (), label_kinds or ())
         return Recording(
             observations=values,
             source=file,
             labels=table,
-            label_kinds=tuple(label_kinds) if label_kinds else kinds,
+            label_kinds=kinds,
             positives=partners,
             groups=_groups(found, None if groups is None else beside(groups), groups or ""),
             times=None if times is None else _single(beside(times), times),
@@ -128,11 +128,12 @@ def recording(
 
 
 def _labels(
-    read_labels: Sequence[FileArray], addresses: Sequence[str]
+    read_labels: Sequence[FileArray], addresses: Sequence[str], asked: Sequence[str]
 ) -> tuple[npt.NDArray[np.float64] | None, tuple[str, ...]]:
-    """Return labels side by side, and whether each is discrete: text, booleans and whole numbers are."""
+    """Return labels side by side, and their kinds: as asked, else text, booleans and whole numbers are discrete."""
     columns: list[npt.NDArray[np.float64]] = []
     kinds: list[str] = []
+    texts, names = [], []
     for found, address in zip(read_labels, addresses, strict=True):
         if found.values.ndim > 2:
             raise ShapeError(f"{address} must have one or several columns, got shape {found.values.shape}; choose them")
@@ -147,6 +148,16 @@ def _labels(
             columns.append(column)
             whole = found.values.dtype.kind != "f" or (bool(found.columns) and bool((column == np.round(column)).all()))
             kinds.append(DISCRETE if whole else CONTINUOUS)
+            texts.append(bool(found.categories))
+            names.append(address)
+    if asked and columns:
+        wanted = [*asked] * len(columns) if len(asked) == 1 else [*asked]
+        if len(wanted) != len(columns):
+            raise ShapeError(f"--label-kinds must be one for all labels, or {len(columns)}, got {len(asked)}; pass all")
+        for kind, is_text, address in zip(wanted, texts, names, strict=True):
+            if kind == CONTINUOUS and is_text:
+                raise DtypeError(f"{address} must hold numbers to be {CONTINUOUS}, and it holds text; say {DISCRETE}")
+        kinds = wanted
     return (np.stack(columns, 1) if columns else None), tuple(kinds)
 
 

@@ -16,7 +16,7 @@ from contrica.cli.recording import (
     Transpose,
     recording,
 )
-from contrica.errors import DomainError, ShapeError
+from contrica.errors import DomainError, DtypeError, ShapeError
 from contrica.evaluation import score as scores_of
 from contrica.files import read
 
@@ -59,7 +59,10 @@ def score(
     nats = float(fitted.score(rows.observations, **rows.pairing))
     found = None
     if factors is not None:
-        truth = read(factors).values
+        known = read(factors)
+        if known.categories:
+            raise DtypeError(f"{factors} must hold numbers, and it holds text; choose other factors")
+        truth = known.values
         if len(truth) != len(rows.observations):
             raise ShapeError(
                 f"{factors} must have one row per row of {file}, {len(rows.observations)}, and it has {len(truth)};"

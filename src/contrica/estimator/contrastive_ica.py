@@ -28,7 +28,7 @@ from contrica.estimator.fitted import Fitted
 from contrica.estimator.fitting import VALUES, Curve, OnStep, fit_parts
 from contrica.estimator.holding_out import split_rows
 from contrica.estimator.labels import Labels
-from contrica.estimator.observations import Array, checked, same_shape
+from contrica.estimator.observations import VALUES_MEASURED, Array, checked, rows_of, same_shape
 from contrica.estimator.parts import (
     EncoderFactory,
     critic_of,
@@ -516,6 +516,9 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         positives = checked(check_array(X_pos, input_name="X_pos", **AS_IT_COMES), "X_pos")
         same_shape(positives, observations.shape[1:], "X_pos")
         _checks.same_rows(torch.empty(num_rows), torch.empty(len(positives)), "X", "X_pos")
+        looked_at = np.linspace(0, num_rows - 1, rows_of(observations, VALUES_MEASURED, num_rows)).astype(np.int64)
+        if np.array_equal(observations[looked_at], positives[looked_at]):
+            raise DomainError("X_pos must differ from X, got the same rows; pass another view of each row")
         return Rows(observations, positives, order, None)
 
     def _rules(self, kind: PairKind, labels: Labels | None, num_rows: int) -> PairRules:

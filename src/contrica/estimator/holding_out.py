@@ -18,6 +18,9 @@ from contrica.pairs import PairBatch
 LEAST_GROUPS = 5
 """From so many groups on whole ones are held out, otherwise blocks: of three groups, one is too much to miss."""
 
+LEAST_LEFT = 10
+"""Rows to train on where others are held out."""
+
 MOST_BLOCKS = 5
 """Blocks lie one in each of so many equal stretches of the recording."""
 
@@ -82,6 +85,11 @@ def split_rows(pairing: Pairing, rows: Rows, *, fraction: float, batch_size: int
     order = rows.order
     held = held_out(order, fraction, longest_lag=pairing.rules.longest_lag, generator=generator)
     if held is not None:
+        if np.count_nonzero(~held) < LEAST_LEFT:
+            raise DomainError(
+                f"validation_fraction must leave at least {LEAST_LEFT} rows to train on, got {fraction} of"
+                f" {len(held)}; pass a share such as 0.1"
+            )
         try:
             source, apart = (pairing.source(rows, order.part(chosen)) for chosen in (~held, held))
             size = min(batch_size, apart.num_rows)

@@ -72,8 +72,8 @@ class Labels:
             classes = np.unique(np.stack(discrete, 1), axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
             if num_rows > 1 and classes.max() == num_rows - 1:
                 raise DomainError(
-                    f"rows that share a class are pairs, but all {num_rows} rows of y differ; pass y as floating"
-                    " numbers, or label_kinds='continuous'"
+                    f"rows that share a class are pairs, but all {num_rows} rows of y differ; pass coarser"
+                    " labels, or floating numbers, or label_kinds='continuous'"
                 )
         return cls(np.stack(continuous, 1) if continuous else None, classes)
 

@@ -57,6 +57,7 @@ class RowOrder:
         >>> order.rows, order.trials
         (array([0, 1, 2, 3, 5, 4]), array([0, 0, 0, 1, 1, 1]))
         """
+        longest = None if max_gap is None else _checks.positive(max_gap, "max_gap")
         ids = np.zeros(num_rows, np.int64) if groups is None else _numbered(groups, num_rows)
         if times is None:
             rows = np.argsort(ids, kind="stable")
@@ -70,9 +71,7 @@ class RowOrder:
                 f"times must differ within a group, but rows {rows[first]} and {rows[first + 1]} have the same; number"
                 " the recordings in groups, or drop repeated rows"
             )
-        if max_gap is not None:
-            longest = _checks.positive(max_gap, "max_gap")
-        else:
+        if longest is None:
             longest = LONGEST_STEP * float(np.median(steps[within])) if within.any() else np.inf
         starts = ~within | (steps > longest)
         return cls(rows, np.concatenate(([0], np.cumsum(starts))), ids[rows])

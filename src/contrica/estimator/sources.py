@@ -98,6 +98,13 @@ class PairRules:
     apart: Separation
     flat: bool
 
+    def __post_init__(self) -> None:
+        """Refuse a share that is none."""
+        if not 0.0 < _checks.finite(self.time_share, "time_share") < 1.0:
+            raise DomainError(
+                f"time_share must lie between 0 and 1, got {self.time_share}; say pairs='time' or 'labels' for all"
+            )
+
     @property
     def longest_lag(self) -> int:
         """The longest lag in rows; 0 where time does not make the pairs."""
@@ -129,10 +136,8 @@ class PairRules:
         by_time = self._by_time(places, order)
         if self.kind == "time-and-labels":
             return self._at_once(places, here, order)
-        share = _checks.finite(self.time_share, "time_share")
-        if not 0.0 < share < 1.0:
-            raise DomainError(f"time_share must lie between 0 and 1, got {share}; say pairs='time' or 'labels' for all")
-        return MixedPairs([by_time, self._by_labels(places, here, order)], [share, 1.0 - share])
+        shares = [self.time_share, 1.0 - self.time_share]
+        return MixedPairs([by_time, self._by_labels(places, here, order)], shares)
 
     def _by_time(self, places: Places, order: RowOrder) -> TemporalPairs:
         return TemporalPairs(places, lags=self.lags, trials=order.trials, exclude_within=self.exclude_within)

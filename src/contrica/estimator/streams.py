@@ -48,7 +48,7 @@ class Streams:
             source = check_random_state(random_state)
         except ValueError as error:
             raise DomainError(
-                f"random_state must be an int from 0 on, a RandomState or None, got {random_state!r}; pass a seed"
+                f"random_state must be an int from 0 to 4294967295, a RandomState or None, got {random_state!r}"
             ) from error
         return cls(int(source.randint(LARGEST_SEED)))
 
