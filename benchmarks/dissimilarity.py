@@ -140,7 +140,6 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     kept = RESULTS / f"{arguments.stem}.json"
-    laws: dict[str, list[dict[str, Any]]] = json.loads(kept.read_text()) if kept.exists() else {}
     for seed in arguments.seeds:
         for name in arguments.laws:
             measured = {
@@ -150,9 +149,12 @@ def main() -> None:
                 "load": [round(load, 1) for load in os.getloadavg()],
                 "environment": environment(),
             }
-            others = [run for run in laws.get(name, []) if run["seed"] != seed]
-            laws[name] = sorted([*others, {**selected(name, seed), "measured": measured}], key=lambda run: run["seed"])
+            run = {**selected(name, seed), "measured": measured}
+            laws: dict[str, list[dict[str, Any]]] = json.loads(kept.read_text()) if kept.exists() else {}
+            others = [other for other in laws.get(name, []) if other["seed"] != seed]
+            laws[name] = sorted([*others, run], key=lambda each: each["seed"])
             RESULTS.mkdir(exist_ok=True)
+            laws = {law: laws[law] for law in LAWS if law in laws}
             kept.write_text(json.dumps(laws, indent=1) + "\n")
             (RESULTS / f"{arguments.stem}.md").write_text(table(laws))
 

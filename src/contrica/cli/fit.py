@@ -66,7 +66,7 @@ def fit(
     period: Annotated[list[str] | None, typer.Option(help="Of a periodic label, 360 for degrees; or none.")] = None,
     loss: Annotated[str, typer.Option(help="infonce, nce, scl or nwj.")] = "infonce",
     dissimilarity: Annotated[
-        str, typer.Option(help="auto, laplace, normal, generalised_normal, flat, correlated_normal or sphere.")
+        str, typer.Option(help="auto, laplace, normal, generalised_normal, flat, correlated_normal, sphere, or select.")
     ] = "auto",
     encoder: Annotated[str, typer.Option(help="auto, mlp for rows of numbers, conv for images.")] = "auto",
     widths: Annotated[str | None, typer.Option(help="Units of the hidden layers, such as 128,128.")] = None,

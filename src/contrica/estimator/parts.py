@@ -32,6 +32,9 @@ DISSIMILARITIES: dict[str, Callable[[int], Dissimilarity]] = {
     "sphere": lambda dim: SphereDot(concentration=float(dim), learnable_concentration=True),
 }
 
+SELECT = "select"
+"""In place of a dissimilarity: the held-out rows choose one."""
+
 ENCODERS = ("auto", "mlp", "conv")
 
 EncoderFactory = Callable[..., nn.Module]
@@ -55,10 +58,12 @@ def dissimilarity_of(dissimilarity: object, dim: int, *, flat: bool) -> Any:
     """Return the dissimilarity of that name for ``dim`` codes, or a copy of the one that was given.
 
     "auto" is flat where pairs differ evenly up to a limit, and pointed elsewhere: an exponent on the other side of 2
-    than that of the pairs would turn the axes.
+    than that of the pairs would turn the axes. "select" has squared distances to start from.
     """
     if dissimilarity == "auto":
         dissimilarity = "flat" if flat else "laplace"
+    if dissimilarity == SELECT:
+        dissimilarity = "normal"
     if not isinstance(dissimilarity, str):
         if not callable(dissimilarity):
             raise DtypeError(f"dissimilarity must be a name or callable, got {type(dissimilarity).__name__}; pass one")
@@ -66,7 +71,7 @@ def dissimilarity_of(dissimilarity: object, dim: int, *, flat: bool) -> Any:
         if made_for != dim:
             raise ShapeError(f"dissimilarity must be made for n_components = {dim} codes, got one for {made_for}")
         return copy.deepcopy(dissimilarity)
-    return DISSIMILARITIES[_checks.choice(dissimilarity, "dissimilarity", ("auto", *DISSIMILARITIES))](dim)
+    return DISSIMILARITIES[_checks.choice(dissimilarity, "dissimilarity", ("auto", SELECT, *DISSIMILARITIES))](dim)
 
 
 def encoder_of(
