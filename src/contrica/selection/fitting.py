@@ -24,8 +24,6 @@ from contrica.training.axes import unmixing
 TURN_PAIRS = 16_384
 """Pairs from whose differences the axes are estimated."""
 
-ENCODED_AT_ONCE = 4096
-
 REFIT_SHARE = 0.4
 """Share of the first fit's steps that each candidate is trained for."""
 
@@ -65,7 +63,7 @@ class CommonStart:
         self.critic.dissimilarity = SquaredEuclidean()
         self.loss, self.source, self.options = loss, source, options
         _exhaust(self.encoder, self.critic, loss, source, options, generator)
-        self.differences = _differences(self.encoder, source, generator)
+        self.differences = _differences(self.encoder, source, options.batch_size, generator)
         self.turn = unmixing(self.differences)
 
     def refitted(
@@ -110,10 +108,10 @@ def _exhaust(
 
 
 @torch.no_grad()
-def _differences(encoder: nn.Module, source: PairSource, generator: torch.Generator) -> Tensor:
+def _differences(encoder: nn.Module, source: PairSource, batch_size: int, generator: torch.Generator) -> Tensor:
     device = device_of(encoder)
     parts = []
-    for _ in range(TURN_PAIRS // ENCODED_AT_ONCE):
-        batch = source.draw(ENCODED_AT_ONCE, generator=generator).to(device)
+    for _ in range(-(-TURN_PAIRS // batch_size)):  # a finite source may have no more pairs than a batch
+        batch = source.draw(batch_size, generator=generator).to(device)
         parts.append(encoder(batch.anchors) - encoder(batch.positives))
     return torch.cat(parts).double()
