@@ -23,6 +23,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from contrica.contrast import NegativeSource
 from contrica.critics import Critic
@@ -33,7 +34,7 @@ from contrica.experiment import Neighbourhoods
 from contrica.latents import LaplaceConditional, LatentModel, NormalConditional, UniformMarginal
 from contrica.losses import InfoNCE
 from contrica.mixing import InvertibleMLP
-from contrica.pairs import SimulatedPairs
+from contrica.pairs import PairBatch, SimulatedPairs
 from contrica.record import environment
 from contrica.spaces import Box
 from contrica.training import TrainingOptions, train
@@ -56,7 +57,10 @@ CELLS = Neighbourhoods()
 class Row:
     """One law of the pairs, the score to pass, and how we train.
 
-    ``bar`` is the published score in the setting nearest to it, or None where none is published.
+    ``bar`` is the published score in the setting nearest to it, or None where none is published. ``wide_first`` are
+    scales of noise through which the pairs go, for as many steps each, before they have their own for the last half of
+    the steps; ``averaging`` is the decay of a running mean of the weights, which is then what is scored. The rate
+    follows its schedule for ``schedule_steps``, of which ``steps`` are made.
     """
 
     law: str
@@ -74,24 +78,29 @@ class Row:
     turn_pairs: int = 16_384
     neighbourhoods: Neighbourhoods | None = CELLS
     negatives: NegativeSource = "positives"
+    queue_size: int | None = None
+    schedule_steps: int | None = None
+    starts_spread: bool = True
+    wide_first: tuple[float, ...] = ()
+    averaging: float = 0.0
 
     @property
     def exponent(self) -> float:
         """The exponent of the matching dissimilarity."""
         return 1.0 if self.law == "laplace" else 2.0
 
-    def latent_model(self) -> LatentModel:
-        """Return the law of the pairs."""
+    def latent_model(self, scale: float | None = None) -> LatentModel:
+        """Return the law of the pairs, at another scale of the noise if asked."""
         space = Box(self.dim)
         kind = LaplaceConditional if self.law == "laplace" else NormalConditional
-        return LatentModel(UniformMarginal(space), kind(space, self.scale))
+        return LatentModel(UniformMarginal(space), kind(space, self.scale if scale is None else scale))
 
 
 TURNS = (100, 200, 300, 400, 500)
 
 ROWS = {
     "laplace-.05": Row("laplace", 0.05, 10, "mcc", 0.9857, steps=1000, turn_steps=TURNS),
-    "normal-.05": Row("normal", 0.05, 10, "r2", 0.996, steps=2000, batch_size=2048),
+    "normal-.05": Row("normal", 0.05, 10, "r2", 0.996, steps=3500, batch_size=2048),
     "laplace-.1": Row("laplace", 0.1, 10, "mcc", 0.99, steps=700, turn_steps=TURNS[:3]),
     "laplace-.05-20": Row("laplace", 0.05, 20, "mcc", None, steps=4000, widths=(128, 128, 128), turn_steps=TURNS),
     "laplace-.05-50": Row("laplace", 0.05, 50, "mcc", None, steps=2000, widths=(256, 256, 256), turn_steps=TURNS),
@@ -110,6 +119,21 @@ class Stopwatch:
     def __exit__(self, *exception: object) -> None:
         self.wall += time.perf_counter() - self._start[0]
         self.processor += time.process_time() - self._start[1]
+
+
+class Narrowing:
+    """Pairs that become narrower from draw to draw: one scale after the other, then the row's own."""
+
+    def __init__(self, row: Row, mixing: nn.Module) -> None:
+        self.sources = [SimulatedPairs(row.latent_model(scale), mixing) for scale in (*row.wide_first, row.scale)]
+        self.each = max(1, row.steps // (2 * max(1, len(row.wide_first))))
+        self.drawn = 0
+
+    def draw(self, batch_size: int, *, generator: torch.Generator) -> PairBatch:
+        """Draw from the source whose turn it is."""
+        source = self.sources[min(self.drawn // self.each, len(self.sources) - 1)]
+        self.drawn += 1
+        return source.draw(batch_size, generator=generator)
 
 
 class Problem:
@@ -142,23 +166,28 @@ def ours(row: Row, seed: int, limit: float, checks: int) -> dict[str, Any]:
     with watch:
         start = problem.source.draw(START_ROWS, generator=problem.generator).anchors
         encoder = MLP(row.dim, row.dim, widths=row.widths, generator=problem.generator)
-        encoder.start_from(start)
+        if row.starts_spread:
+            encoder.start_from(start)
+        scored = AveragedModel(encoder, multi_avg_fn=get_ema_multi_avg_fn(row.averaging)) if row.averaging else encoder
         cells, source, pool_sizes = row.neighbourhoods, problem.source, {}
         if cells is not None:
             source = cells.over(problem.source, encoder, start)
             pool_sizes = cells.pool_sizes(row.steps, row.batch_size)
+        elif row.wide_first:
+            source = Narrowing(row, problem.mixing)
         records = train(
             encoder,
             Critic(PowerSum(row.dim, exponent=row.exponent)),
             InfoNCE(),
             source,
             options=TrainingOptions(
-                steps=row.steps,
+                steps=row.schedule_steps or row.steps,
                 batch_size=row.batch_size,
                 negatives=row.negatives,
                 optimizer=row.optimizer,
                 betas=row.betas,
                 learning_rate=row.learning_rate,
+                queue_size=row.queue_size,
             ),
             generator=problem.generator,
         )
@@ -173,8 +202,10 @@ def ours(row: Row, seed: int, limit: float, checks: int) -> dict[str, Any]:
             if step in row.turn_steps:
                 drawn = problem.source.draw(row.turn_pairs, generator=problem.generator)
                 turn_to_axes(encoder, drawn, exponent=row.exponent)
+            if isinstance(scored, AveragedModel):
+                scored.update_parameters(encoder)
         if step % every == 0 or step == row.steps:
-            curve.append({"step": step, "wall": watch.wall, "processor": watch.processor, **problem.scores(encoder)})
+            curve.append({"step": step, "wall": watch.wall, "processor": watch.processor, **problem.scores(scored)})
             sys.stderr.write(f"{row.law} {row.scale} {row.dim} seed {seed}: {curve[-1]}\n")
     return {"seed": seed, "curve": curve, "passed": passed(curve, row), "last": curve[-1] if curve else None}
 

@@ -5,6 +5,7 @@ from contrica.recipes.anisotropic import ANISOTROPIC
 from contrica.recipes.cache import RecordCache, default_cache_folder
 from contrica.recipes.first_look import FIRST_LOOK
 from contrica.recipes.four_losses import FOUR_LOSSES
+from contrica.recipes.large_batches import LARGE_BATCHES
 from contrica.recipes.limits import LIMITS
 from contrica.recipes.mocap import MOCAP
 from contrica.recipes.monkey import MONKEY
@@ -20,6 +21,7 @@ RECIPES = (
     FIRST_LOOK,
     PHOTO,
     NEIGHBOURHOODS,
+    LARGE_BATCHES,
     PUBLISHED_MLP,
     FOUR_LOSSES,
     ANISOTROPIC,
@@ -35,6 +37,7 @@ __all__ = [
     "ANISOTROPIC",
     "FIRST_LOOK",
     "FOUR_LOSSES",
+    "LARGE_BATCHES",
     "LIMITS",
     "MOCAP",
     "MONKEY",
