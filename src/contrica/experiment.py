@@ -53,8 +53,8 @@ START_ROWS = 4096
 OPTIMUM_PAIRS = 2**23
 """Anchors times candidates over which the optimum is averaged, about, in `optimum_batches` batches."""
 
-NOISE_AXES_ROWS = 65_536
-"""Pairs whose second moments codes on the sphere are turned by: variances a tenth apart are told to .04 radians."""
+NOISE_AXES_ROWS = 262_144
+"""Pairs whose second moments codes on the sphere are turned by: variances a tenth apart are told to .02 radians."""
 
 SHOWN_ROWS = 500
 """Held-out rows whose true and recovered factors are kept in the record for pictures."""

@@ -18,8 +18,8 @@ from contrica.training import TrainingOptions
 
 STEPS = 2500
 
-TURN_STEPS = (500, 1000, 1500, 2000, 2300)
-"""Codes are turned to the axes of pair differences, up to the steps that are too small to leave them."""
+TURN_STEPS = (500, 1000, 1500, 2000, STEPS)
+"""Codes are turned to the axes of pair differences, and after the last step."""
 
 SPHERE = Sphere(10)
 LINEAR = tuple(5.0 + 20.0 * index / 9 for index in range(10))
