@@ -9,7 +9,9 @@ helps is a critic that is softer than the truth:
                 their optimum
     box         a lambda per code that starts far below the truth and is learned, slowly: as long as it is small codes
                 are pressed to the walls, which turns them along the axes, whatever delta; then neighbourhood batches
-                bring it to the scale of the pairs
+                bring it to the scale of the pairs. Generalised normal pairs share so much that a lambda which learns
+                puts an end to all gradients before the axes are found; there it is fixed, and the anchor is among its
+                own negatives
     unbounded   neighbourhood batches, which are calibrated; or the anchor among its own negatives, which is the
                 published form: it keeps the codes at a smaller scale. Both stand where both were run
 
@@ -138,7 +140,7 @@ FROM_SOFT = Model(
 )
 BOX_NORMAL = replace(FROM_SOFT, weight=6.0, weight_rate=0.1)
 BOX_LAPLACE = replace(FROM_SOFT, exponent=1.0, weight=3.0, weight_rate=0.1)
-BOX_CUBIC = replace(FROM_SOFT, exponent=3.0, weight=40.0, weight_rate=0.2)
+BOX_CUBIC = Model("box", 3.0, 80.0)
 SELF_NORMAL, SELF_LAPLACE, SELF_CUBIC = (Model("unbounded", exponent) for exponent in (2.0, 1.0, 3.0))
 CALIBRATED_NORMAL = Model(
     "unbounded",
