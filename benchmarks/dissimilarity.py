@@ -27,7 +27,7 @@ from contrica.record import environment
 RESULTS = Path(__file__).parent / "results"
 DIM = 5
 BOX, LINE = ct.Box(DIM), ct.Euclidean(DIM)
-HELD_OUT_PAIRS = 8192
+HELD_OUT_PAIRS = 4096
 
 
 class Law(NamedTuple):
