@@ -42,6 +42,18 @@ def test_each_code_becomes_the_factor_of_its_rank_in_concentration():
     torch.testing.assert_close(agreement, torch.eye(3)[[0, 2, 1]], atol=0.05, rtol=0.0)
 
 
+def test_a_stretch_that_is_left_in_the_codes_does_not_turn_the_axes():
+    encoder, pairs = rotated_codes()
+    batch, factors, _ = pairs.draw_with_latents(40_000, generator=generator(2))
+    with torch.no_grad():
+        encoder.skip.weight.copy_(torch.diag(torch.tensor([1.0, 1.3, 1.0])) @ encoder.skip.weight)
+    turn_to_noise_axes(encoder, PowerSum(3, exponent=2.0, weights=(5.0, 6.0, 7.0)), batch)
+    seen = torch.linalg.lstsq(factors, encoder(batch.anchors)).solution.T
+    others = seen[:, [0, 2, 1]].fill_diagonal_(0.0).abs() / seen.norm(dim=1)[:, None]
+    # what the stretch itself mixes, not more: half of .3 at most
+    assert others.max() < 0.15
+
+
 def test_distances_of_codes_stay_as_they_were():
     encoder, pairs = rotated_codes()
     batch = pairs.draw(500, generator=generator(3))
