@@ -52,9 +52,9 @@ PEERS: dict[type, Peer] = {
     ),
     MotorCortex: Peer(
         {"model_architecture": "offset1-model", "time_offsets": 1, "conditional": "time_delta", "learning_rate": 1e-3}
-        | {"num_hidden_units": 64, "distance": "cosine"},
+        | {"num_hidden_units": 64, "distance": "cosine", "max_iterations": 300},
         (3,),
-        "",
+        "100 steps, as ours, or 300, learning rate 1e-3 or 3e-3, 64 or 128 hidden units, sphere or plane",
     ),
     Motion: Peer(
         {"model_architecture": "offset1-model", "time_offsets": 5, "conditional": "time", "learning_rate": 1e-3}
@@ -131,8 +131,6 @@ def measure(found: Recipe, arguments: argparse.Namespace) -> None:
     if arguments.shuffles is not None:
         experiments = [replace(one, num_shuffles=min(one.num_shuffles, arguments.shuffles)) for one in experiments]
     path = RESULTS / f"{found.name}.json"
-    rows: list[dict[str, Any]] = json.loads(path.read_text())["rows"] if path.exists() else []
-    rows = [row for row in rows if row.get("name") in order]
     cache = RecordCache(default_cache_folder(), say=lambda sentence: sys.stderr.write(f"{sentence}\n"))
     for number, record in run_all(experiments, jobs=arguments.jobs, cache=cache):
         one = experiments[number]
@@ -143,6 +141,9 @@ def measure(found: Recipe, arguments: argparse.Namespace) -> None:
             "date": datetime.now(UTC).date().isoformat(),
             "record": with_peer(one, record, arguments.peer),
         }
+        # Read again each time, so that several of these may run beside each other.
+        rows: list[dict[str, Any]] = json.loads(path.read_text())["rows"] if path.exists() else []
+        rows = [old for old in rows if old.get("name") in order]
         rows = [*(old for old in rows if (old["name"], old["seed"]) != (one.name, one.seed)), row]
         rows.sort(key=lambda old: (order.index(old["name"]), old["seed"]))
         write(found, rows)

@@ -32,7 +32,7 @@ from contrica.training import StepRecord, TrainingOptions
 SHOWN_ROWS = 600
 """Test rows whose codes are kept for pictures."""
 
-DECODED_SHUFFLES = 199
+DECODED_SHUFFLES = 99
 """Shuffles where codes stay and only decoders are fitted again."""
 
 LEAST_SHUFFLES = 19
