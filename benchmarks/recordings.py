@@ -117,6 +117,7 @@ def main() -> None:
     parser.add_argument("recordings", nargs="+", choices=NAMES)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--only", nargs="+", default=[""], help="experiments whose name holds one of these")
     parser.add_argument("--shuffles", type=int, help="fits to shuffled data, instead of the recipe's own number")
     parser.add_argument("--peer", help="Python of the environment that make peers builds; without it no CEBRA")
     arguments = parser.parse_args()
@@ -126,7 +127,12 @@ def main() -> None:
 
 def measure(found: Recipe, arguments: argparse.Namespace) -> None:
     """Run one recipe for all seeds and write its table after each experiment."""
-    experiments = [one for seed in arguments.seeds for one in found.build(seed=seed)]
+    experiments = [
+        one
+        for seed in arguments.seeds
+        for one in found.build(seed=seed)
+        if any(part in one.name for part in arguments.only)
+    ]
     order = [one.name for one in found.build(seed=0)]
     if arguments.shuffles is not None:
         experiments = [replace(one, num_shuffles=min(one.num_shuffles, arguments.shuffles)) for one in experiments]
@@ -153,6 +159,7 @@ def measure(found: Recipe, arguments: argparse.Namespace) -> None:
 def command_of(name: str, arguments: argparse.Namespace) -> str:
     """Return the command that repeats a recording's rows."""
     words = ["python benchmarks/recordings.py", name, "--seeds", *map(str, arguments.seeds)]
+    words += [] if arguments.only == [""] else ["--only", *map(repr, arguments.only)]
     words += [] if arguments.shuffles is None else ["--shuffles", str(arguments.shuffles)]
     return " ".join([*words, *(["--peer .venv-peers/bin/python"] if arguments.peer else [])])
 
