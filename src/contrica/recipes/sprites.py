@@ -14,7 +14,7 @@ def experiments(seed: int, steps: int | None = None) -> tuple[RecordingExperimen
         RecordingExperiment(
             name="nine factors",
             recording=Figures(),
-            model=Model(32, SquaredEuclidean(), widths=(16, 32, 64), dropped=0.0),
+            model=Model(32, SquaredEuclidean(), widths=(128,), dropped=0.0),
             training=TrainingOptions(steps=steps or STEPS, batch_size=256, learning_rate=2e-3),
             seed=seed,
         ),

@@ -1,7 +1,8 @@
 """Figures composed of sprite sheets: their nine factors from pairs of images that differ in few of them.
 
-Of a pair, one or two factors that chance picks are changed to another value, and all others stay. Figures are drawn
-anew for each seed; of six million there are, next to none of the test is among those of the training.
+The encoder sees pixels as columns. Of a pair, one or two factors that chance picks are changed to another value, and
+all others stay. Figures are drawn anew for each seed; of six million there are, next to none of the test is among those
+of the training.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,6 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA
 from torch import Tensor
 
 from contrica.datasets import Sprites, draw_factors
@@ -42,14 +42,11 @@ class Figures:
         Factors in which a pair differs at most; at least one.
     shrink : int
         Pixels of the sheet to a pixel of the image, along each side.
-    num_components : int
-        The encoder sees so many principal components of the pixels, which those of training images decide.
     """
 
-    num_pairs: int = 9000
+    num_pairs: int = 6000
     most_changed: int = 2
-    shrink: int = 2
-    num_components: int = 300
+    shrink: int = 4
     source: ClassVar[str] = NAME
 
     def task(self, seed: int) -> Task:
@@ -63,15 +60,10 @@ class Figures:
         sprites, generator = Sprites(shrink=self.shrink), torch.Generator().manual_seed(seed)
         factors = draw_factors(self.num_pairs, generator=generator)
         changed = change_few(factors, self.most_changed, generator=generator)
-        pixels, others = (_composed(sprites, each) for each in (factors, changed))
+        anchors, positives = (_composed(sprites, each) for each in (factors, changed))
         part = 6 * np.arange(self.num_pairs) // self.num_pairs
         roles = np.where(part < 4, "train", np.where(part < 5, "validation", "test"))
         train = np.flatnonzero(roles == "train")
-        components = PCA(min(self.num_components, len(train)), svd_solver="randomized", random_state=seed)
-        components.fit(pixels[train])
-        anchors, positives = (
-            torch.tensor(components.transform(each), dtype=torch.float32) for each in (pixels, others)
-        )
         values = factors.numpy()
         task = Task(
             inputs=anchors,
@@ -81,7 +73,6 @@ class Figures:
             views=tuple(
                 View(name, "classes", values[:, FACTORS.index(name)], _names(name), discriminant=True) for name in SHOWN
             ),
-            given={f"pixels, {pixels.shape[1]} columns": pixels.numpy()},
         )
 
         def shuffled(order: Rows) -> Task:
