@@ -65,6 +65,13 @@ PEERS: dict[type, Peer] = {
 }
 
 
+EARLIER = (
+    "Rows of CEBRA that name their steps were measured on the same rows by `python benchmarks/recordings.py rat mocap"
+    " --peer .venv-peers/bin/python` of commit 83a81df, 2026-11-25, with seeds 0 to 2: for the rat with settings chosen"
+    " as above, for mocap with settings that were not tuned."
+)
+
+
 def peer_codes(experiment: RecordingExperiment, task: Task, peer: Peer, python: str) -> tuple[Array, float]:
     """Return CEBRA's codes of all rows, and processor seconds."""
     recording, train = experiment.recording, task.rows("train")
@@ -173,6 +180,8 @@ def write(found: Recipe, rows: Sequence[dict[str, Any]]) -> None:
     kinds = {type(one.recording) for one in found.build(seed=0)}
     chosen = [peer.among for kind, peer in PEERS.items() if kind in kinds and peer.among]
     said = [f"CEBRA's settings were chosen on validation rows among: {among}." for among in chosen]
+    if any("steps of" in codes for outcome in outcomes for codes in outcome.scores):
+        said.append(EARLIER)
     lines = [
         f"# {found.title}",
         "",
