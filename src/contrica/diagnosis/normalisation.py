@@ -53,9 +53,9 @@ def check_normalisation(held_out: HeldOut) -> Check:
     measured += [] if left_free == "row" else _means(held_out, level)
     verdict = judge(sizes, terms.size_errors, TOLERANCE) if found.all() else Verdict.CANNOT_TELL
     if verdict is Verdict.FINE:
-        sentence = "the logits are normalised: no offset is missing"
+        sentence = "no level and no offset is missing from the log odds of a pair"
     elif verdict is Verdict.CANNOT_TELL:
-        sentence = "these rows leave open whether the logits are normalised"
+        sentence = "these rows leave open whether a level or an offset is missing from the log odds of a pair"
     elif names[worst] == LEVEL_NAME:
         sentence = f"the logits are off by {level:+.2f} nats everywhere, so ratios and information cannot be read off"
     else:
