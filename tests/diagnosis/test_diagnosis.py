@@ -368,3 +368,14 @@ def test_a_damaged_description_is_a_sentence(damage):
     found = diagnosis_of(LAPLACE, exact_critic(LAPLACE), num_pairs=200)
     with pytest.raises(RecordError, match="must have its checks and factors, and it is damaged"):
         Diagnosis.from_dict({**found.to_dict(), **damage})
+
+
+@pytest.mark.parametrize(("exponent", "verdict"), [(6.0, Verdict.FINE), (3.0, Verdict.LOOK)])
+def test_an_exponent_that_stands_for_even_noise_is_not_blamed_for_its_edge(exponent, verdict):
+    generator = torch.Generator().manual_seed(0)
+    x = 20 * torch.rand(4000, 2, generator=generator)
+    noise = 2 * torch.rand(4000, 2, generator=generator) - 1
+    scale = (exponent * noise.abs().pow(exponent).mean()) ** (1 / exponent)  # what a fit would find
+    delta = PowerSum(2, exponent=exponent)
+    found = diagnose(nn.Identity(), Critic(delta), InfoNCE(), PairBatch(x / scale, (x + noise) / scale), batch_size=512)
+    assert found.check("pair noise").verdict is verdict, found

@@ -11,7 +11,7 @@ of them in this order is named.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -33,6 +33,9 @@ from contrica.diagnosis.saturation import too_saturated
 TOLERANCE = 0.14
 """``g / sqrt(J)`` of a term that could gain .01 nats: a weight that is off by 14 % for Laplace noise, by 20 % for
 normal noise. An exponent of 1.5 in place of 1 costs .02 nats a factor, a rotation by 45 degrees .09 in the plane."""
+
+EVEN = 6.0
+"""Exponents from here on stand for noise that is even up to a limit, whose tails are lighter than theirs."""
 
 SCALE_RANGE = (0.5, 2.0)
 """Found over fitted scale beyond which no wall is the reason, where the candidates leave nothing to compare with: walls
@@ -86,6 +89,15 @@ def check_pair_noise(held_out: HeldOut, factors: tuple[Factor, ...]) -> Check:
     return Check("pair noise", measured, expected, verdict, sentence, found.advice)
 
 
+def _without_stand_ins(tails: Terms, held_out: HeldOut) -> Terms:
+    """Find nothing in lighter tails where the exponent is a smooth stand-in for an edge."""
+    scales = power_scales(held_out.dissimilarity, held_out.code_dim)
+    if scales is None:
+        return tails
+    stands_in = np.array([exponent >= EVEN for exponent, _ in scales]).reshape(tails.steps.shape) & (tails.steps < 0)
+    return replace(tails, gradients=np.where(stands_in, 0.0, tails.gradients))
+
+
 def _by_scale_alone(ratios: list[float], raw: tuple[Quantity, ...], expected: str) -> Check:
     wrong = [(code, ratio) for code, ratio in enumerate(ratios) if not SCALE_RANGE[0] < ratio < SCALE_RANGE[1]]
     if wrong:
@@ -115,7 +127,7 @@ def _aspects(held_out: HeldOut) -> list[_Aspect]:
             "train longer, leave out negatives that include the anchor itself, or let the weights be learned",
         ),
         _Aspect(
-            collected(held_out, _tails(held_out)),
+            _without_stand_ins(collected(held_out, _tails(held_out)), held_out),
             noises,
             "the noise of {name} has {heavier} tails than the dissimilarity says",
             "let the exponent be learned, started on both sides of 2, and keep the lower held-out loss",

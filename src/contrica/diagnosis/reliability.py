@@ -55,7 +55,7 @@ def check_reliability(held_out: HeldOut) -> Check:
             f"pairs with a log ratio {where} are positive {'less' if high else 'more'} often than the critic says,"
             f" which is about {abs(terms.steps[worst]):.1f} nats too {'high' if high else 'low'} there"
         )
-        advice = "look at the normalisation above and the pair noise below; if both are fine, train longer or widen the encoder"
+        advice = "look at normalisation above and pair noise below; if both are fine, train longer or widen the encoder"
     return Check("reliability", measured, expected, verdict, sentence, advice)
 
 

@@ -97,7 +97,8 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     pairs : str, default "auto"
         What makes a pair. "auto" is "given" where there is an ``X_pos``, else "labels" where there is a ``y``, else
         "time", which makes nothing of ``y``. "time-and-labels" is both at once: at most the longest of ``lags`` apart,
-        to either side, in one trial, and near or equal in label. "time-or-labels" makes each pair by one of the two.
+        to either side, in one trial, and near or equal in label. "time-or-labels" makes each pair by one of the two;
+        no theorem covers such pairs, and axes may be lost.
     time_share : float, default 0.5
         Of the pairs of "time-or-labels", the share by time.
     lags : int, range, or mapping of int to float, default 1

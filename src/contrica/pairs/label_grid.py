@@ -131,10 +131,10 @@ class LabelGrid:
         around = np.repeat(rows, len(self._steps))
         flat = np.clip(cells, 0, self._cells - 1).reshape(len(around), -1)
         code = self._code(self._classes[around], flat)
-        in_order = np.argsort(code)  # one after the other, searches find what they need in the cache, however many rows
-        ends = np.empty((4, len(code)), np.int64)
-        for bound, offset in zip(ends, (0, self._first[around], self._last[around] + 1, len(self._classes)), strict=True):
-            bound[in_order] = np.searchsorted(self._codes, (code + offset)[in_order])
+        # One after the other, searches find what they need in the cache, however many rows there are.
+        in_order = np.argsort(code)
+        ends = np.stack((code, code + self._first[around], code + self._last[around] + 1, code + len(self._classes)))
+        ends[:, in_order] = np.searchsorted(self._codes, ends[:, in_order])
         start, before, after, end = ends
         begins = np.stack((start, after), -1)
         counts = np.stack((before - start, end - after), -1) * inside[:, None]
