@@ -5,7 +5,7 @@ python benchmarks/number_of_latents.py --seeds 0 1 2 3 4 5 6 7 8 9
 Three, five or eight latents, uniform on the unit box, normal pairs, behind a three-layer MLP; up to four codes more
 than latents, squared distances, where surplus codes leave the rank as it is. The offset alpha~ takes up what the walls
 do to the pairs; without it codes bend into the spare dimensions. `estimate_num_latents` sees codes of held-out pairs
-and the exponent, nothing else. Settings were chosen on seeds 100 and 101. Runs of other seeds stay in the files.
+and the exponent, nothing else. Settings were chosen on seed 100. Runs of other seeds stay in the files.
 """
 
 import argparse
