@@ -353,8 +353,8 @@ def charts() -> tuple[Curves, ...]:
             title="Factors that pairs never change",
             caption=(
                 "Predicted: with one frozen factor the loss has no finite optimum. The frozen direction alone tells"
-                " pairs apart, and what moves stops being learned; the dashed line is what the factors that do move"
-                " would give alone."
+                " pairs apart, and what moves stops being learned; the dashed line is what the frozen factors would"
+                " give alone."
             ),
             across="frozen factors",
             number="r2",
