@@ -373,6 +373,7 @@ def test_names_in_an_archive_never_become_files(folder):
         ("header.csv", FileFormatError, "rows below its header"),
         ("empty.csv", FileFormatError, "it is empty"),
         ("utf16.csv", FileFormatError, "UTF-8"),
+        ("comma.csv", FileFormatError, "decimal point, and column 'a' holds '-0,5'; save it again with points"),
         ("open.csv", FileFormatError, "table of UTF-8 text|close every quote"),
     ],
 )
@@ -394,6 +395,7 @@ def test_what_cannot_be_read_is_named_in_one_sentence(address, error, says, fold
     (folder / "ragged.csv").write_text("a,b\n1,2\n1,2,3\n")
     (folder / "header.csv").write_text("a,b\n")
     (folder / "empty.csv").write_text("")
+    (folder / "comma.csv").write_text("a;b\n-0,5;1,5\n0,25;2\n")
     (folder / "utf16.csv").write_text("a,b\n1,2\n", encoding="utf-16")
     (folder / "open.csv").write_text('a,"b\n' + "1,2\n" * 3000)
     with pytest.raises(error, match=says) as raised:

@@ -48,7 +48,8 @@ def report(
             write_text(out, page(finished), overwrite=overwrite)
         tell(finished, folder, render_again(folder), as_json=as_json)
     if out is not None and not as_json:
-        print_parts("", f"The page, which opens in any browser: {out}")
+        typer.echo("")
+        print_parts(f"The page, which opens in any browser: {out}")
 
 
 def _is_model(folder: Path) -> bool:

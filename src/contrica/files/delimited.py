@@ -7,6 +7,7 @@ larger than memory.
 """
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from itertools import islice
@@ -39,6 +40,10 @@ COUNTED = 1 << 26
 """Bytes up to which the rows of a table are counted for a listing."""
 
 VALUES_AT_ONCE = BLOCK // 8
+
+
+DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+"""A number as some languages write it."""
 
 
 def contents(path: Path) -> list[ArrayInfo]:
@@ -82,6 +87,11 @@ def open_array(path: Path, member: str) -> Stream:
         )
     if text:
         example = next(row[text[0]] for row in rows if not _is_number(row[text[0]]))
+        if DECIMAL_COMMA.fullmatch(example.strip()):
+            raise FileFormatError(
+                f"{path} must hold numbers with a decimal point, and column {brief(table.columns[text[0]])!r} holds"
+                f" {brief(example, 30)!r}; save it again with points"
+            )
         raise text_among_numbers(path, table.columns, table.columns[text[0]], f"such as {brief(example, 30)!r}")
     shape = (len(chosen),) if len(chosen) > 1 or not member else ()
     return Stream(np.dtype(np.float64), shape, _numbers(path, chosen, shape), columns=names)
