@@ -17,8 +17,3 @@ def test_every_file_that_shows_a_claim_is_there(name):
 @pytest.mark.parametrize(("file", "test"), TESTS)
 def test_every_test_that_shows_a_claim_is_there(file, test):
     assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8")
-
-
-def test_every_result_is_told_of():
-    results = {path.stem for path in (ROOT / "benchmarks" / "results").glob("*.md")}
-    assert results <= {Path(name).stem for name in FILES}
