@@ -90,6 +90,8 @@ def _scores(found: OverSeeds) -> str:
 
 
 def _nulls(found: OverSeeds) -> str:
+    if not found.nulls:
+        return ""
     if len(found.outcomes) == 1:
         return element("ul", *(element("li", words(null.text)) for null in found.shown.nulls))
     return element(
