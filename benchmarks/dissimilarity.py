@@ -3,9 +3,10 @@
 python benchmarks/dissimilarity.py --seeds 0 1 2 3 4 5 6 7 8 9
 
 Five latents behind a three-layer MLP. Laplace, normal and generalised normal (3) pairs of latents that are uniform on
-the unit box, and normal pairs of normal latents, where nothing at all identifies axes. A selection is right if it chose
-the exponent of the truth, and if it claims axes just where that is not 2; the second stage then seeks them in the codes
-of the normal families. Settings were chosen on seed 100. Runs of other seeds stay in the files.
+the unit box, and normal pairs of normal latents, where nothing at all identifies axes. A selection is right if each
+exponent that it chose, fixed or learned, lies nearer to the truth than to the others of 1, 2 and 3, and if it claims
+axes just where the truth is not 2; the second stage then seeks them in the codes of the normal families. Settings were
+chosen on seed 100. Runs of other seeds stay in the files.
 """
 
 import argparse
@@ -67,7 +68,6 @@ def selected(name: str, seed: int) -> dict[str, Any]:
         codes, positives = found.encoder(held_out.anchors), found.encoder(held_out.positives)
     entry = {
         "seed": seed,
-        "family": found.chosen.exponents[0] == law.exponent and not found.chosen.learned,
         "claim": found.axes_identified == (law.exponent != 2.0),
         "processor_seconds": seconds,
         "r2": float(ct.linear_r2(codes.double(), latents.double()).value),
@@ -86,6 +86,13 @@ def selected(name: str, seed: int) -> dict[str, Any]:
     return entry
 
 
+def right_family(run: dict[str, Any], law: Law) -> bool:
+    """Tell whether every chosen exponent is nearer to the truth than to those of the other families."""
+    chosen = next(each for each in run["candidates"] if each["name"] == run["chosen"])
+    families = {one.exponent for one in LAWS.values()}
+    return all(min(families, key=lambda one: abs(one - found)) == law.exponent for found in chosen["exponents"])
+
+
 def table(laws: dict[str, list[dict[str, Any]]]) -> str:
     """Return the markdown page."""
     lines = [
@@ -93,13 +100,14 @@ def table(laws: dict[str, list[dict[str, Any]]]) -> str:
         "",
         f"Five latents behind a three-layer MLP, {HELD_OUT_PAIRS} held-out pairs, 1 thread.",
         "",
-        "| pairs | seeds | right family | right claim of axes | processor s |",
-        "|---|---|---|---|---|",
+        "| pairs | seeds | right family | of these learned | right claim of axes | processor s |",
+        "|---|---|---|---|---|---|",
     ]
     for name, runs in laws.items():
         seconds = sum(run["processor_seconds"] for run in runs) / len(runs)
-        family, claim = (sum(run[key] for run in runs) for key in ("family", "claim"))
-        lines.append(f"| {name} | {len(runs)} | {family} | {claim} | {seconds:.0f} |")
+        right = [run for run in runs if right_family(run, LAWS[name])]
+        learned, claim = sum("learned" in run["chosen"] for run in right), sum(run["claim"] for run in runs)
+        lines.append(f"| {name} | {len(runs)} | {len(right)} | {learned} | {claim} | {seconds:.0f} |")
     names = [each["name"] for each in next(iter(laws.values()))[0]["candidates"]]
     lines += ["", "Held-out loss above the best, in nats, per candidate; learned exponents in brackets.", ""]
     heading = ["pairs", "seed", *names, "best above free critic", "chosen", "MCC", "second stage"]

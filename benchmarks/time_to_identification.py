@@ -100,7 +100,7 @@ TURNS = (100, 200, 300, 400, 500)
 
 ROWS = {
     "laplace-.05": Row("laplace", 0.05, 10, "mcc", 0.9857, steps=1000, turn_steps=TURNS),
-    "normal-.05": Row("normal", 0.05, 10, "r2", 0.996, steps=3500, batch_size=2048),
+    "normal-.05": Row("normal", 0.05, 10, "r2", 0.996, steps=6000, batch_size=2048),
     "laplace-.1": Row("laplace", 0.1, 10, "mcc", 0.99, steps=700, turn_steps=TURNS[:3]),
     "laplace-.05-20": Row("laplace", 0.05, 20, "mcc", None, steps=4000, widths=(128, 128, 128), turn_steps=TURNS),
     "laplace-.05-50": Row("laplace", 0.05, 50, "mcc", None, steps=2000, widths=(256, 256, 256), turn_steps=TURNS),
