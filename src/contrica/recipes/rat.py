@@ -6,7 +6,7 @@ from contrica.recordings import Model, OpenField, RecordingExperiment
 from contrica.recordings.experiment import LEAST_SHUFFLES
 from contrica.training import TrainingOptions
 
-STEPS = 300
+STEPS = 600
 
 
 def experiments(seed: int, steps: int | None = None) -> tuple[RecordingExperiment, ...]:
@@ -19,7 +19,7 @@ def experiments(seed: int, steps: int | None = None) -> tuple[RecordingExperimen
             name=f"{code_dim} codes",
             recording=OpenField(),
             model=Model(code_dim, SquaredEuclidean()),
-            training=TrainingOptions(steps=steps or STEPS, batch_size=256, learning_rate=2e-3),
+            training=TrainingOptions(steps=steps or STEPS, batch_size=512, learning_rate=2e-3),
             num_shuffles=LEAST_SHUFFLES if code_dim == 3 else 0,
             seed=seed,
         )
