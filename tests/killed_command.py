@@ -78,7 +78,8 @@ def kills_of_training(chance, seconds):
         was_killed, told = killed(moment)
         number += was_killed
         in_a_write += told % 2
-        wrong += not known + told // 2 <= steps_made() <= known + (told + 1) // 2
+        # the state of the last step is written again at the end
+        wrong += not min(known + told // 2, STEPS) <= steps_made() <= known + (told + 1) // 2
     return {"kills": number, "kills in a write": in_a_write, "steps lost or gained": wrong}
 
 
