@@ -36,6 +36,7 @@ RESULTS = Path(__file__).parent / "results"
 CHANNELS, BATCH, WIDTHS, CODES, LAG = 100, 512, (32, 32, 16), 3, 10
 SIZES = (2_000, 20_000, 200_000)
 SHORT, LONG = 10, 60
+DRAWS = 100
 
 Recording = tuple[np.ndarray, np.ndarray]
 
@@ -53,17 +54,40 @@ def record(rows: int) -> Recording:
     return counts, path.astype(np.float32)
 
 
+def pairs_of(recording: Recording, kind: str) -> Any:
+    """Return contrica's source of pairs."""
+    import contrica as ct
+
+    counts, path = recording
+    return ct.TemporalPairs(counts, lags=LAG) if kind == "time" else ct.LabelledPairs(counts, path, bandwidth=0.05)
+
+
+def draws(sizes: tuple[int, ...]) -> dict[str, dict[int, float]]:
+    """Return processor milliseconds of drawing one batch from our sources, by kind and rows: the search alone."""
+    found: dict[str, dict[int, float]] = {"time": {}, "labels": {}}
+    sources = {(kind, size): pairs_of(record(size), kind) for kind in found for size in sizes}
+    times: dict[tuple[str, int], list[float]] = {place: [] for place in sources}
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(DRAWS):
+        for place, source in sources.items():
+            begun = time.process_time()
+            source.draw(BATCH, generator=generator)
+            times[place].append(time.process_time() - begun)
+    for (kind, size), values in times.items():
+        found[kind][size] = 1e3 * statistics.median(values)
+    return found
+
+
 def ours(recording: Recording, kind: str, steps: int) -> None:
     """Fit with contrica's own parts."""
     import contrica as ct
 
-    counts, path = recording
-    pairs = ct.TemporalPairs(counts, lags=LAG) if kind == "time" else ct.LabelledPairs(counts, path, bandwidth=0.05)
+    pairs = pairs_of(recording, kind)
     generator = torch.Generator().manual_seed(0)
     output = ct.SphereOutput(CODES)
     encoder = ct.MLP(CHANNELS, CODES, widths=WIDTHS, linear_skip=False, output=output, generator=generator)
     critic = ct.Critic(ct.SphereDot(concentration=1.0))
-    options = ct.TrainingOptions(steps=max(steps, 1), batch_size=BATCH, learning_rate=3e-4)
+    options = ct.TrainingOptions(steps=max(steps, 1), batch_size=BATCH, optimizer="adamw", learning_rate=3e-4)
     for step in ct.train(encoder, critic, ct.InfoNCE(), pairs, options=options, generator=generator):
         if step.step >= steps:
             break
@@ -137,7 +161,7 @@ def measure(programs: dict[str, str], *, sizes: tuple[int, ...], rounds: int) ->
                 for tool, pairs in fits.items():
                     versions[tool] = pairs[0][0]["version"]
                     rows.append({"rows": size, "pairs": kind, "tool": tool, **summary(pairs)})
-    return {"versions": versions, "rows": rows}
+    return {"versions": versions, "rows": rows, "draws": draws(sizes)}
 
 
 def summary(fits: list[list[dict[str, Any]]]) -> dict[str, float]:
@@ -192,6 +216,14 @@ def table(result: dict[str, Any]) -> str:
             curve = [row for row in result["rows"] if (row["pairs"], row["tool"]) == (kind, tool)]
             lines.append(f"rows^{exponent(curve):.2f} ({tool}, {kind}),")
     lines[-1] = lines[-1].rstrip(",") + "; 0 is what a search that does not look at every row must have."
+    lines += ["", f"Drawing {BATCH} pairs alone, contrica, medians of {DRAWS} draws of all sizes in turn:", ""]
+    for kind, values in result["draws"].items():
+        (small, least), *_, (large, most) = values.items()
+        each = ", ".join(f"{value:.2f} ms of {size} rows" for size, value in values.items())
+        lines.append(
+            f"- {kind}: {each}: {most / least:.2f} times as long for {int(large) / int(small):.0f} times the rows."
+        )
+    lines += ["", "Labels are searched in a tree, whose depth is the logarithm of the rows: not constant, but nearly."]
     return "\n".join([*lines, ""])
 
 
