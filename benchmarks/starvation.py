@@ -104,7 +104,7 @@ def telescoped(row: Row, seed: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Read the arguments, run, write after every run."""
+    """Read the arguments, run, write after every run; other seeds of the same settings are kept."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
@@ -114,46 +114,64 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     head = {
         "command": "python benchmarks/starvation.py " + " ".join(sys.argv[1:]),
-        "date": datetime.now(UTC).date().isoformat(),
+        "date": datetime.now(UTC).isoformat(timespec="minutes"),
         "processor": processor(),
         "threads": arguments.threads,
         "load": [round(load, 1) for load in os.getloadavg()],
         "environment": environment(),
     }
-    results: dict[str, Any] = {}
     rows = variants(arguments.steps)
     runners = {name: partial(ours, row, limit=arguments.limit, checks=4) for name, row in rows.items()}
     rows["SOAP, telescoped ratios"] = plain = replace(rows["SOAP, plain batches"])
     runners["SOAP, telescoped ratios"] = partial(telescoped, plain)
     RESULTS.mkdir(exist_ok=True)
+    kept = RESULTS / "starvation.json"
+    result: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
+    result = {"measured": [*result.get("measured", []), head], "variants": result.get("variants", {})}
+    settings = {name: json.loads(json.dumps(asdict(row))) for name, row in rows.items()}
+    old = result["variants"]
+    result["variants"] = {
+        name: old[name] if name in old and old[name]["row"] == row else {"row": row, "runs": []}
+        for name, row in settings.items()
+    }
     for name, runner in runners.items():
-        results[name] = {"row": asdict(rows[name]), "runs": [runner(seed=seed) for seed in arguments.seeds]}
-        head["load_after"] = [round(load, 1) for load in os.getloadavg()]
-        (RESULTS / "starvation.json").write_text(json.dumps({**head, "variants": results}, indent=1) + "\n")
-        (RESULTS / "starvation.md").write_text(table(results, head))
+        for seed in arguments.seeds:
+            others = [run for run in result["variants"][name]["runs"] if run["seed"] != seed]
+            result["variants"][name]["runs"] = [*others, runner(seed=seed)]
+            head["load_after"] = [round(load, 1) for load in os.getloadavg()]
+            kept.write_text(json.dumps(result, indent=1) + "\n")
+            (RESULTS / "starvation.md").write_text(table(result))
 
 
-def table(results: dict[str, Any], head: dict[str, Any]) -> str:
+def table(result: dict[str, Any]) -> str:
     """Return the markdown page."""
     lines = [
         "# Ways out of gradient starvation",
         "",
-        f"`{head['command']}` on {head['date']}; {head['processor']}, {head['threads']} threads, load {head['load']}"
-        f" before and {head['load_after']} after; torch {head['environment']['torch']}. Ten latents, Laplace .05 pairs,"
-        " encoder 3 x 64, batches of 1024, rate 3e-2 for SOAP and 4e-3 for AdamW unless stated, last check of a"
-        " complete schedule; processor seconds, because the machine is shared.",
+        "Ten latents, Laplace .05 pairs, encoder 3 x 64, batches of 1024, rate 3e-2 for SOAP and 4e-3 for AdamW unless"
+        " stated, last check of a complete schedule; processor seconds, because the machine is shared. One column of"
+        " scores for each seed.",
         "",
-        "| variant | seed | steps | processor s | MCC | R2 |",
-        "|---|---|---|---|---|---|",
     ]
-    for name, entry in results.items():
-        for run in entry["runs"]:
-            last = run["last"]
-            if last is not None:
-                lines.append(
-                    f"| {name} | {run['seed']} | {last['step']} | {last['processor']:.0f} | {last['mcc']:.4f} |"
-                    f" {last['r2']:.4f} |"
-                )
+    seeds = sorted({run["seed"] for entry in result["variants"].values() for run in entry["runs"]})
+    lines += [
+        "| variant | steps | processor s |" + "".join(f" MCC, {seed} |" for seed in seeds) + " R2 |",
+        "|---|---:|---:|" + "---:|" * len(seeds) + "---|",
+    ]
+    for name, entry in result["variants"].items():
+        last = {run["seed"]: run["last"] for run in entry["runs"] if run["last"] is not None}
+        if last:
+            seconds = sum(run["processor"] for run in last.values()) / len(last)
+            scores = "".join(f" {last[seed]['mcc']:.4f} |" if seed in last else " |" for seed in seeds)
+            linear = ", ".join(f"{last[seed]['r2']:.4f}" for seed in seeds if seed in last)
+            steps = next(iter(last.values()))["step"]
+            lines.append(f"| {name} | {steps} | {seconds:.0f} |{scores} {linear} |")
+    lines += ["", "How and where:", ""]
+    lines += [
+        f"- `{head['command']}`, {head['date']}, {head['processor']}, {head['threads']} threads, load {head['load']}"
+        f" before and {head.get('load_after')} after, torch {head['environment']['torch']}"
+        for head in result["measured"]
+    ]
     return "\n".join(lines) + "\n"
 
 
