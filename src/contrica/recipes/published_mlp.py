@@ -13,7 +13,8 @@ helps is a critic that is softer than the truth:
                 puts an end to all gradients before the axes are found; there it is fixed, and the anchor is among its
                 own negatives
     unbounded   neighbourhood batches, which are calibrated; or the anchor among its own negatives, which is the
-                published form: it keeps the codes at a smaller scale. Both stand where both were run
+                published form: it keeps the codes at a smaller scale, the softer the smaller the batch. Both stand
+                where both were run. Generalised normal pairs, which share 21 nats, need the second
 
 Three rows leave the axes open and are published at the floor of a random rotation; there a second stage seeks them.
 (Zimmermann, Sharma, Schneider, Bethge, Brendel 2021, arXiv 2102.08850.)
@@ -52,7 +53,11 @@ SPHERE, BOX, LINE = Sphere(DIM), Box(DIM), Euclidean(DIM)
 SOURCE = "Zimmermann et al. 2021"
 
 TURN_STEPS = (400, 600, 800, 1000, 1500)
-"""Unbounded codes whose delta has axes are turned to those of the pair differences while they still move fast."""
+"""Unbounded codes with an exponent below 2 are turned to the axes of the pair differences while they still move fast.
+
+Not those of exponent 3, whose noise has a kurtosis of -.6: until R2 is near .98, the bend of the codes weighs more in
+their differences, and ICA turns them away from axes that the loss alone has begun to find.
+"""
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ class Row:
         """Return it for a seed."""
         model = self.model
         on_sphere, in_box = model.space == "sphere", model.space == "box"
-        turned = model.exponent != 2.0 and not (on_sphere or in_box)
+        turned = model.exponent < 2.0 and not (on_sphere or in_box)
         return Experiment(
             name=self.name,
             latents=LatentModel(self.marginal, self.conditional),
@@ -141,7 +146,9 @@ FROM_SOFT = Model(
 BOX_NORMAL = replace(FROM_SOFT, weight=6.0, weight_rate=0.1)
 BOX_LAPLACE = replace(FROM_SOFT, exponent=1.0, weight=3.0, weight_rate=0.1)
 BOX_CUBIC = Model("box", 3.0, 80.0)
-SELF_NORMAL, SELF_LAPLACE, SELF_CUBIC = (Model("unbounded", exponent) for exponent in (2.0, 1.0, 3.0))
+SELF_NORMAL, SELF_LAPLACE, SELF_CUBIC = (
+    Model("unbounded", exponent, steps=3000, batch_size=2048, widths=(64, 64, 64)) for exponent in (2.0, 1.0, 3.0)
+)
 CALIBRATED_NORMAL = Model(
     "unbounded",
     negatives="positives",
@@ -151,6 +158,7 @@ CALIBRATED_NORMAL = Model(
     widths=(64, 64, 64),
 )
 CALIBRATED_LAPLACE = replace(CALIBRATED_NORMAL, exponent=1.0, steps=1000, batch_size=1024)
+CALIBRATED_CUBIC = replace(CALIBRATED_NORMAL, exponent=3.0)
 WALK = Model(
     "unbounded", negatives="positives", candidate_offset=True, steps=3000, learning_rate=1e-2, widths=(64, 64, 64)
 )
@@ -232,6 +240,13 @@ ROWS = (
     Row("box, gen. normal 3 (.05); model box, Laplace", UNIFORM_BOX, CUBIC, BOX_LAPLACE, mcc=(98.80, 0.02)),
     Row("box, Laplace(.05); model unbounded, Laplace", UNIFORM_BOX, LAPLACE, CALIBRATED_LAPLACE, mcc=(98.57, 0.02)),
     Row("box, gen. normal 3 (.05); model unbounded, gen. normal 3", UNIFORM_BOX, CUBIC, SELF_CUBIC, mcc=(99.85, 0.01)),
+    Row(
+        "box, gen. normal 3 (.05); model unbounded, gen. normal 3; without self-pair",
+        UNIFORM_BOX,
+        CUBIC,
+        CALIBRATED_CUBIC,
+        mcc=(99.85, 0.01),
+    ),
     Row(
         "box, Laplace(.05); model unbounded, Laplace; with self-pair",
         UNIFORM_BOX,
