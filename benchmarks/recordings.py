@@ -3,9 +3,10 @@
 python benchmarks/recordings.py rat monkey mocap sprites --seeds 0 1 2 3 4 --peer .venv-peers/bin/python
 
 What is asked of each recording, its splits and decoders are those of the package (`contrica.recordings`). CEBRA gets
-the same training rows, the same receptive field, as many steps and as large batches, and is decoded alike. Settings of
-both were chosen on validation rows, with seeds that are not among those reported; CHOSEN says among which those of
-CEBRA. Results are written after each experiment; finished ones are taken from the cache.
+the same training rows, the same receptive field, batches as large and as many steps, more where validation rows asked
+for them, and is decoded alike. Settings of both were chosen on validation rows, with seeds that are not among those
+reported; `Peer.among` says among which those of CEBRA. Results are written after each experiment; finished ones are
+taken from the cache.
 """
 
 import argparse
@@ -57,23 +58,30 @@ PEERS: dict[type, Peer] = {
         "100 steps, as ours, or 300, learning rate 1e-3 or 3e-3, 64 or 128 hidden units, sphere or plane",
     ),
     Motion: Peer(
-        {"model_architecture": "offset1-model", "time_offsets": 5, "conditional": "time", "learning_rate": 1e-3}
+        {"model_architecture": "offset1-model", "time_offsets": 1, "conditional": "time", "learning_rate": 1e-3}
         | {"num_hidden_units": 64, "distance": "cosine"},
         (3, 8),
-        "",
+        "for pairs by time, learning rate 3e-4, 1e-3 or 3e-3, 32, 64 or 128 hidden units, sphere or plane, time offsets"
+        " 1, 5 or 10, temperature",
     ),
 }
 
-
-EARLIER = (
-    "Rows of CEBRA that name their steps were measured on the same rows by `python benchmarks/recordings.py rat mocap"
-    " --peer .venv-peers/bin/python` of commit 83a81df, 2026-11-25, with seeds 0 to 2: for the rat with settings chosen"
-    " as above, for mocap with settings that were not tuned."
+BY_ACTION = Peer(
+    {"model_architecture": "offset1-model", "learning_rate": 1e-3, "num_hidden_units": 64, "distance": "cosine"},
+    (3, 8),
+    "for pairs by action, ",
 )
 
 
-def peer_codes(experiment: RecordingExperiment, task: Task, peer: Peer, python: str) -> tuple[Array, float]:
-    """Return CEBRA's codes of all rows, and processor seconds."""
+def peer_of(recording: object) -> Peer | None:
+    """Return how CEBRA is fitted to a recording, None where it is not."""
+    if isinstance(recording, Motion) and recording.pairs_by == "action":
+        return BY_ACTION
+    return PEERS.get(type(recording))
+
+
+def peer_codes(experiment: RecordingExperiment, task: Task, peer: Peer, python: str) -> tuple[Array, float, str]:
+    """Return CEBRA's codes of all rows, processor seconds, and the versions of what made them."""
     recording, train = experiment.recording, task.rows("train")
     inputs, pieces, chosen = task.inputs.numpy(), np.zeros(len(task.inputs), np.int64), np.arange(len(task.inputs))
     arrays: dict[str, Array] = {}
@@ -86,6 +94,8 @@ def peer_codes(experiment: RecordingExperiment, task: Task, peer: Peer, python: 
     if isinstance(recording, MotorCortex):
         angles = np.radians(task.views[0].values[train])
         arrays["labels"] = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    if isinstance(recording, Motion) and recording.pairs_by == "action":
+        arrays["labels"] = task.views[0].values[train].astype(np.int64)
     if task.widths is not None:
         arrays["sessions"] = inputs[:, 0].astype(np.int64)
         inputs = inputs[:, 1:]
@@ -101,19 +111,20 @@ def peer_codes(experiment: RecordingExperiment, task: Task, peer: Peer, python: 
         paths = [str(Path(folder) / name) for name in ("task.npz", "codes.npz")]
         subprocess.run([python, "-W", "ignore", str(PEER_SCRIPT), *paths, json.dumps(settings)], check=True)
         with np.load(paths[1]) as file:
-            return file["codes"][chosen], float(file["seconds"])
+            return file["codes"][chosen], float(file["seconds"]), str(file["versions"])
 
 
 def with_peer(experiment: RecordingExperiment, record: RecordingRecord, python: str | None) -> dict[str, Any]:
     """Return the record as JSON without pictures, with CEBRA's scores where it is run."""
     found = record.to_dict() | {"pictures": []}
-    peer = PEERS.get(type(experiment.recording))
+    peer = peer_of(experiment.recording)
     if python is not None and peer is not None and experiment.model.code_dim in peer.dims:
         task = experiment.recording.task(experiment.seed)
-        codes, seconds = peer_codes(experiment, task, peer, python)
+        codes, seconds, versions = peer_codes(experiment, task, peer, python)
         scores = task.decode(codes, task.rows("train"), task.rows("test"))
         name = f"CEBRA, {experiment.model.code_dim} codes"
         found["scores"] = dict(record.scores) | {name: scores | {"processor seconds": seconds}}
+        found["environment"] = dict(record.environment) | {"CEBRA by": versions}
     found["scores"]["contrica"] = found["scores"]["contrica"] | {"processor seconds": record.processor_seconds}
     return found
 
@@ -177,11 +188,9 @@ def write(found: Recipe, rows: Sequence[dict[str, Any]]) -> None:
     text = json.dumps({"recipe": found.name, "rows": rows}, indent=1, allow_nan=False) + "\n"
     (RESULTS / f"{found.name}.json").write_text(text)
     outcomes = [RecordingOutcome.of(RecordingRecord.from_dict(row["record"])) for row in rows]
-    kinds = {type(one.recording) for one in found.build(seed=0)}
-    chosen = [peer.among for kind, peer in PEERS.items() if kind in kinds and peer.among]
+    peers = [peer_of(one.recording) for one in found.build(seed=0)]
+    chosen = dict.fromkeys(peer.among for peer in peers if peer is not None)
     said = [f"CEBRA's settings were chosen on validation rows among: {among}." for among in chosen]
-    if any("steps of" in codes for outcome in outcomes for codes in outcome.scores):
-        said.append(EARLIER)
     lines = [
         f"# {found.title}",
         "",

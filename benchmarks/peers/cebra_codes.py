@@ -4,8 +4,8 @@ python benchmarks/peers/cebra_codes.py TASK.npz CODES.npz SETTINGS_AS_JSON
 
 TASK.npz holds ``all`` (rows, columns), ``train``, the rows that are fitted, ``pieces`` (rows of all,), within which the
 receptive field stays, for label-contrastive fits ``labels`` (rows of train, ...), and, where there are several
-recordings with an encoder each, ``sessions`` (rows of all,), the number of each. Writes ``codes``, and ``seconds`` of
-the processor.
+recordings with an encoder each, ``sessions`` (rows of all,), the number of each. Writes ``codes``, ``seconds`` of the
+processor, and ``versions``.
 """
 
 import json
@@ -46,7 +46,8 @@ def main() -> None:
         for piece in np.unique(task["pieces"][of_session]):
             rows = of_session & (task["pieces"] == piece)
             codes[rows] = model.transform(values[rows], **({} if sessions is None else {"session_id": int(number)}))
-    np.savez(out, codes=codes, seconds=seconds)
+    versions = f"cebra {cebra.__version__}, torch {torch.__version__}, numpy {np.__version__}"
+    np.savez(out, codes=codes, seconds=seconds, versions=versions)
 
 
 if __name__ == "__main__":

@@ -197,7 +197,7 @@ def judged(found: OverSeeds) -> Judgement:
     better = [codes for codes, value in others.items() if value > ours]
     if better:
         return Judgement("nearly", f"Real, but more is read from {' and '.join(better)}", sentence)
-    return Judgement("recovered", "Real, and the best of all that were compared", sentence)
+    return Judgement("recovered", f"Real, and the best {first.decisive} of all that were compared", sentence)
 
 
 def _middles(found: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, Measured]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from contrica.diagnosis.check import Verdict
 from contrica.report.codes_figure import codes_figure
 from contrica.report.curve_figure import loss_figure
 from contrica.report.details import described, flat
@@ -119,10 +120,10 @@ def _believed(shown: RecordingOutcome) -> str:
         return element("p", words(lead)) + element("p", words("There are too few held-out pairs for the checks."))
     items = []
     for one in shown.findings:
-        advice = element("small", words(f" To do: {one.advice}")) if one.advice else ""
-        items.append(
-            element("li", element("strong", words(f"{one.name}, {one.verdict}: ")), words(one.sentence), advice)
-        )
+        purpose = "To do" if one.verdict == Verdict.LOOK.value else "To tell"
+        advice = element("small", words(f" {purpose}: {one.advice}.")) if one.advice else ""
+        head = element("strong", words(f"{one.name}, {one.verdict}: "))
+        items.append(element("li", head, words(f"{one.sentence}."), advice))
     return element("p", words(lead)) + element("ul", *items)
 
 
