@@ -155,7 +155,8 @@ def interleaved(steps: dict[Any, Step], rounds: int, *, seldom: Iterable[str] = 
 def extra_memory(way: str, batch: int) -> dict[str, float]:
     """Return what one step in a fresh process adds to its high-water mark, in MiB, and how long it took."""
     command = [sys.executable, __file__, "--child", way, str(batch)]
-    outcome: dict[str, float] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    outcome: dict[str, float] = json.loads(printed.splitlines()[-1])  # KeOps prints warnings above it
     return outcome
 
 
@@ -167,7 +168,7 @@ def child(way: str, batch: int) -> None:
     before = high_water_kib()
     wall, processor = timed(step)
     extra = (high_water_kib() - before) / 1024
-    sys.stdout.write(json.dumps({"extra_mib": extra, "wall_s": wall, "processor_s": processor}))
+    sys.stdout.write("\n" + json.dumps({"extra_mib": extra, "wall_s": wall, "processor_s": processor}))
 
 
 def high_water_kib() -> int:
