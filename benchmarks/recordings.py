@@ -67,9 +67,9 @@ PEERS: dict[type, Peer] = {
 }
 
 BY_ACTION = Peer(
-    {"model_architecture": "offset1-model", "learning_rate": 1e-3, "num_hidden_units": 64, "distance": "cosine"},
+    {"model_architecture": "offset1-model", "learning_rate": 1e-3, "num_hidden_units": 64, "distance": "euclidean"},
     (3, 8),
-    "for pairs by action, ",
+    "for pairs by action, learning rate 1e-3 or 3e-3, sphere or plane",
 )
 
 
