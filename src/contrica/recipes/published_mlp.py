@@ -134,7 +134,7 @@ SPHERE_NORMAL, SPHERE_LAPLACE = ProjectedNormalConditional(SPHERE, 0.05), Projec
 WIDE = NormalConditional(LINE, 1.0)
 
 SOFT_SPHERE = Model("sphere", weight=30.0, negatives="positives")
-SHORT_SOFT_SPHERE = replace(SOFT_SPHERE, steps=2500, widths=(64, 64, 64))
+SHORT_SOFT_SPHERE = replace(SOFT_SPHERE, steps=1500, batch_size=1024, widths=(64, 64, 64))
 IN_BOX = Model("box", weight_rate=0.1, steps=2000, batch_size=2048, widths=(64, 64, 64))
 BOX_NORMAL = replace(IN_BOX, weight=6.0, steps=1500, batch_size=1024)
 BOX_CUBIC = replace(IN_BOX, exponent=3.0, weight=40.0)
