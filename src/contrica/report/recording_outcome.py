@@ -188,7 +188,7 @@ def judged(found: OverSeeds) -> Judgement:
     }
     said = ", ".join(f"{codes} {value:.3f}" for codes, value in others.items())
     p_values = [p for values in found.nulls.values() for p in values]
-    sentence = f"{first.decisive} {ours:.3f} on held-out rows, beside {said}."
+    sentence = f"The first score, {first.decisive}, is {ours:.3f} on held-out rows, beside {said}."
     if not p_values:
         return Judgement("nearly", "Not compared with shuffled data", sentence)
     sentence += f" On shuffled data as much comes up with p = {max(p_values):.3g} at most."
@@ -197,7 +197,7 @@ def judged(found: OverSeeds) -> Judgement:
     better = [codes for codes, value in others.items() if value > ours]
     if better:
         return Judgement("nearly", f"Real, but more is read from {' and '.join(better)}", sentence)
-    return Judgement("recovered", f"Real, and the best {first.decisive} of all that were compared", sentence)
+    return Judgement("recovered", "Real, and by its first score the best of all that were compared", sentence)
 
 
 def _middles(found: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, Measured]]:
