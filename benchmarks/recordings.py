@@ -188,7 +188,8 @@ def write(found: Recipe, rows: Sequence[dict[str, Any]]) -> None:
     text = json.dumps({"recipe": found.name, "rows": rows}, indent=1, allow_nan=False) + "\n"
     (RESULTS / f"{found.name}.json").write_text(text)
     outcomes = [RecordingOutcome.of(RecordingRecord.from_dict(row["record"])) for row in rows]
-    peers = [peer_of(one.recording) for one in found.build(seed=0)]
+    beside = {outcome.name for outcome in outcomes if any(codes.startswith("CEBRA") for codes in outcome.scores)}
+    peers = [peer_of(one.recording) for one in found.build(seed=0) if one.name in beside]
     chosen = dict.fromkeys(peer.among for peer in peers if peer is not None)
     said = [f"CEBRA's settings were chosen on validation rows among: {among}." for among in chosen]
     lines = [
