@@ -74,15 +74,13 @@ def measure(found: Recipe, arguments: argparse.Namespace, options: dict[str, str
     ]
     stem = "-".join([found.name, *(Path(value).stem for value in options.values())])
     path = RESULTS / f"{stem}.json"
-    rows = json.loads(path.read_text())["rows"] if path.exists() else []
-    # Rows of experiments that the recipe no longer has, or that name no command, are of an older form.
-    rows = [row for row in rows if row["name"] in order and "command" in row]
     if arguments.draw:
-        write(found, stem, rows)
+        write(found, stem, rows_in(path, order))
         return
     cache = RecordCache(default_cache_folder(), say=lambda sentence: sys.stderr.write(f"{sentence}\n"))
     for number, record in run_all(experiments, jobs=arguments.jobs, cache=cache):
         row = summary(record, f"python benchmarks/recipes.py {shlex.join(sys.argv[1:])}")
+        rows = rows_in(path, order)  # anew each time, so that several of these may run beside each other
         same = [old for old in rows if (old["name"], old["seed"]) == (row["name"], row["seed"])]
         if same and same[0]["numbers"] == row["numbers"]:
             continue
@@ -90,6 +88,12 @@ def measure(found: Recipe, arguments: argparse.Namespace, options: dict[str, str
         rows.sort(key=lambda one: (order.index(one["name"]), one["seed"]))
         write(found, stem, rows)
         sys.stderr.write(f"{number + 1} of {len(experiments)}: {row['name']}, seed {row['seed']}: {row['numbers']}\n")
+
+
+def rows_in(path: Path, order: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what was measured so far, without rows of an older form: of other experiments, or without a command."""
+    rows = json.loads(path.read_text())["rows"] if path.exists() else []
+    return [row for row in rows if row["name"] in order and "command" in row]
 
 
 def write(found: Recipe, stem: str, rows: Sequence[dict[str, Any]]) -> None:
