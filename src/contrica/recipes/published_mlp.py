@@ -146,9 +146,9 @@ BOX_LAPLACE = replace(
     steps=1200,
     batch_size=1024,
 )
-SELF_NORMAL, SELF_LAPLACE = Model("unbounded"), Model("unbounded", 1.0)
-SELF_CUBIC = Model("unbounded", 3.0, steps=3000, batch_size=2048, widths=(64, 64, 64))
-CUBIC_OF_OTHERS = replace(SELF_CUBIC, steps=2000)
+SELF_NORMAL = Model("unbounded", steps=3000, batch_size=2048, widths=(64, 64, 64))
+SELF_LAPLACE, SELF_CUBIC = replace(SELF_NORMAL, exponent=1.0), replace(SELF_NORMAL, exponent=3.0)
+CUBIC_OF_LAPLACE = replace(SELF_CUBIC, steps=2000)
 CALIBRATED_NORMAL = Model(
     "unbounded",
     negatives="positives",
@@ -211,14 +211,14 @@ ROWS = (
         "box, Laplace(.05); model unbounded, gen. normal 3",
         UNIFORM_BOX,
         LAPLACE,
-        CUBIC_OF_OTHERS,
+        CUBIC_OF_LAPLACE,
         r2=(99.70, 0.02),
     ),
     Row(
         "box, normal(.05); model unbounded, gen. normal 3",
         UNIFORM_BOX,
         NORMAL,
-        CUBIC_OF_OTHERS,
+        SELF_CUBIC,
         r2=(99.69, 0.02),
         mcc=(43.80, 2.15),
         second_stage=True,
@@ -234,7 +234,7 @@ ROWS = (
         "sphere, normal(1) marginal, normal(.05); model sphere, vMF",
         ProjectedNormalMarginal(SPHERE, 1.0),
         SPHERE_NORMAL,
-        SHORT_SOFT_SPHERE,
+        replace(SHORT_SOFT_SPHERE, steps=3000),
         r2=(99.02, 0.02),
     ),
     Row("R^10, Laplace(1), normal(1); model unbounded, normal", LaplaceMarginal(LINE), WIDE, WALK, r2=(98.13, 0.14)),
