@@ -1,4 +1,4 @@
-"""AdamW beside SOAP at equal processor time, on recipes that no setting of either was chosen on.
+"""AdamW beside SOAP at equal processor time, on seeds that no setting of either was chosen on.
 
 python benchmarks/optimizers.py --seeds 20 21
 
@@ -129,7 +129,9 @@ def main() -> None:
             for name in OPTIMIZERS:
                 begun = time.process_time()
                 outcome = made(options_of(name, result["steps"][task][OPTIMIZERS[name][0]]), seed)
-                result["runs"].append({"task": task, "optimizer": name, "seed": seed, **vars(outcome)})
+                which = {"task": task, "optimizer": name, "seed": seed}
+                others = [old for old in result["runs"] if not which.items() <= old.items()]
+                result["runs"] = [*others, which | vars(outcome)]
                 sys.stderr.write(f"{task}, {name}, {seed}: {outcome}, {time.process_time() - begun:.0f} s in all\n")
                 kept.write_text(json.dumps(result, indent=1) + "\n")
                 (RESULTS / "optimizers.md").write_text(table(result))

@@ -35,6 +35,8 @@ def main() -> None:
     for seed in arguments.seeds:
         before = [round(load, 1) for load in os.getloadavg()]
         found = telescoped(row, seed)
+        which = {"row": arguments.row, "step": arguments.steps, "seed": seed}
+        runs = [old for old in runs if not which.items() <= old.items()]
         runs.append(
             {
                 "row": arguments.row,
