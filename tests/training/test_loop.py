@@ -1,9 +1,11 @@
+import math
+
 import numpy as np
 import pytest
 import torch
 
 from contrica.critics import Critic
-from contrica.dissimilarities import PowerSum
+from contrica.dissimilarities import PowerSum, SquaredEuclidean
 from contrica.encoders import MLP, ScalarNet
 from contrica.errors import DomainError, DtypeError, NonFiniteError
 from contrica.losses import NCE, NWJ, SCL, InfoNCE
@@ -158,6 +160,20 @@ def test_the_gradient_is_clipped_to_the_norm_and_reported_before(monkeypatch):
     norms.clear()
     records = fit(*model(), chosen=TrainingOptions(steps=4, batch_size=16, clip_norm=1e6))
     torch.testing.assert_close(norms, [record.gradient_norm for record in records], rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "soap"])
+def test_a_finite_gradient_whose_square_overflows_is_clipped_like_any_other(optimizer):
+    class Steep(SquaredEuclidean):
+        def forward(self, left, right):
+            return super().forward(left, right) * 1e25
+
+    encoder, _ = model()
+    before = [parameter.detach().clone() for parameter in encoder.parameters()]
+    records = fit(encoder, Critic(Steep()), chosen=TrainingOptions(steps=3, batch_size=16, optimizer=optimizer))
+    assert all(1e20 < record.gradient_norm < math.inf for record in records)
+    assert any(bool((old != new).any()) for old, new in zip(before, encoder.parameters(), strict=True))
+    assert all(bool(torch.isfinite(parameter).all()) for parameter in encoder.parameters())
 
 
 def spoil_anchors(batch):

@@ -109,15 +109,14 @@ class Training(Iterator[StepRecord]):
         self._forget_gradients()
         value.backward()
         gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
-        norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients]))
-        norm_now = norm.item()
+        norm_now = _norm(gradients)
         if not math.isfinite(norm_now):
             term = first_bad_gradient(encoder, critic)
             self._forget_gradients()
             raise _not_finite(step, f"gradient norm is {norm_now}", term)
         if norm_now > options.clip_norm:
             for gradient in gradients:
-                gradient.mul_(options.clip_norm / norm)
+                gradient.mul_(options.clip_norm / norm_now)
         rate = options.learning_rate_at(step)
         for group in optimizer.param_groups:
             group["lr"] = rate * group["rate_factor"]
@@ -233,6 +232,14 @@ def _optimizer(encoder: nn.Module, critic: Critic, options: TrainingOptions) -> 
         return SOAP(members, lr=options.learning_rate, betas=options.betas)
     fused = _device(encoder, critic).type in ("cpu", "cuda") or None
     return torch.optim.AdamW(members, lr=options.learning_rate, betas=options.betas, fused=fused)
+
+
+def _norm(gradients: list[Tensor]) -> float:
+    """Return the norm of all gradients together, also where squares of finite ones overflow float32."""
+    norm = float(torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients])))
+    if math.isfinite(norm):
+        return norm
+    return math.hypot(*(float(torch.linalg.vector_norm(gradient.double().cpu())) for gradient in gradients))
 
 
 def _in_dtype(encoder: nn.Module, dtype: torch.dtype | None, device: torch.device) -> Callable[[Tensor], Tensor]:
