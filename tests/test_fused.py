@@ -46,6 +46,16 @@ DISSIMILARITIES = {
     "squared": lambda: SquaredEuclidean(weight=2.0),
     "mahalanobis": lambda: Mahalanobis(DIM),
     "dot": lambda: SphereDot(concentration=3.0, learnable_concentration=True),
+    "||.||_3": lambda: NormPower(norm_exponent=3.0, power=1.0, weight=2.0),
+    "||.||_1^2": lambda: NormPower(norm_exponent=1.0, power=2.0, weight=0.5),
+    "||.||_1.5^0.5": lambda: NormPower(norm_exponent=1.5, power=0.5),
+    "||.||_3^3": lambda: NormPower(norm_exponent=3.0, power=3.0),
+}
+NORMS = {
+    "||.||_3": (3.0, 1.0, 2.0),
+    "||.||_1^2": (1.0, 2.0, 0.5),
+    "||.||_1.5^0.5": (1.5, 0.5, 1.0),
+    "||.||_3^3": (3.0, 3.0, 1.0),
 }
 
 # Each (form, type) is compiled for a second or two on a fresh checkout: the everyday tests see three of them.
@@ -57,11 +67,18 @@ EVERYDAY = [
     ("1", torch.float32, SUM),
     ("dot", torch.float64, SUM),
 ]
+NORM_CASES = {
+    *((name, torch.float64, SUM) for name in NORMS),
+    *(("||.||_3", torch.float64, reduction) for reduction in (TWICE, SOFTPLUS, NEGATED, LOGITS)),
+    *(("||.||_3", torch.float32, reduction) for reduction in (SUM, SOFTPLUS)),
+    ("||.||_1^2", torch.float32, SUM),
+}
 ALL = [
     pytest.param(name, dtype, reduction, marks=() if (name, dtype, reduction) in EVERYDAY else pytest.mark.slow)
     for name in DISSIMILARITIES
     for dtype in (torch.float32, torch.float64)
     for reduction in (SUM, TWICE, SOFTPLUS, NEGATED, LOGITS)
+    if name not in NORMS or (name, dtype, reduction) in NORM_CASES
 ]
 
 
@@ -75,6 +92,11 @@ def plain_delta(name, parameters, u, v):
         return torch.einsum("ijk,kl,ml,ijm->ij", t, factor, factor, t)
     if name == "dot":
         return torch.exp(parameters["log_concentration"]) * (1.0 - torch.einsum("ik,jk->ij", u, v))
+    if name in NORMS:
+        p, k, weight = NORMS[name]
+        same = t == 0
+        sums = torch.where(same, 0.0, torch.where(same, 1.0, t).abs() ** p).sum(-1)
+        return weight * torch.where(sums == 0, 0.0, torch.where(sums == 0, 1.0, sums) ** (k / p))
     weights = torch.exp(parameters["log_weights"]) if parameters else torch.tensor(WEIGHTS, dtype=t.dtype)
     equal = t == 0
     return (weights * torch.where(equal, 0.0, torch.where(equal, 1.0, t).abs() ** float(name))).sum(-1)
@@ -186,7 +208,7 @@ def test_masked_values_and_gradients_are_those_of_the_plain_form(name, dtype, re
 
 @pytest.mark.parametrize(("name", "dtype", "reduction"), ALL)
 def test_logits_of_hundreds_of_nats_keep_their_values_and_gradients(name, dtype, reduction):
-    scale = 6.0 if name in ("3", "4") else 20.0
+    scale = 6.0 if name in ("3", "4", "||.||_3^3") else 20.0
     check(name, reduction, sides(61, 270, dtype, scale=scale), both_masks(61, 270))
 
 
@@ -266,6 +288,52 @@ def test_a_steep_power_has_no_slope_below_the_floor_as_in_the_plain_dissimilarit
     slopes = fused_values(delta, SUM, leaves, PairPlan())[2]
     expected = gradients(by_tiles(monkeypatch, delta, SUM, leaves, PairPlan())[0], leaves)
     agree(slopes, list(expected), 1e-10)
+
+
+@pytest.mark.slow
+def test_a_norm_raised_below_one_has_no_slope_below_the_floor_as_in_the_plain_dissimilarity(monkeypatch):
+    left = torch.tensor([[0.0] * DIM, [1.0] * DIM], dtype=torch.float64)
+    delta = NormPower(norm_exponent=2.0, power=0.5)
+    for distance, steep in ((0.9e-6, True), (1.1e-6, False)):
+        leaves = [left, left + distance / DIM**0.5, left[:, 0].clone(), left[:, 0].clone()]
+        leaves = [leaf.clone().requires_grad_() for leaf in leaves]
+        slopes = fused_values(delta, SUM, leaves, PairPlan())[2]
+        expected = gradients(by_tiles(monkeypatch, delta, SUM, leaves, PairPlan())[0], leaves)
+        agree(slopes, list(expected), 1e-10)
+        assert (slopes[0].abs().max() < 10.0) == steep
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NORMS)
+def test_equal_codes_have_gradient_zero_under_a_norm(name):
+    codes = torch.ones(50, DIM, dtype=torch.float64).requires_grad_()
+    zeros = torch.zeros(50, dtype=torch.float64, requires_grad=True)
+    other = (codes.detach() + torch.eye(50, DIM, dtype=torch.float64)).requires_grad_()
+    delta = DISSIMILARITIES[name]()
+    alone = fused_values(delta, SUM, [codes[:1].detach().requires_grad_(), other, zeros[:1], zeros], PairPlan())[2]
+    assert torch.isfinite(alone[0]).all()
+    assert not alone[1][DIM:].any()
+    assert alone[1][:DIM].any()
+
+
+@pytest.mark.parametrize(
+    ("delta", "scale"),
+    [
+        (NormPower(norm_exponent=3.0, power=1.0), 1e-14),
+        (NormPower(norm_exponent=8.0, power=1.0), 1.0),
+        (NormPower(norm_exponent=3.0, power=0.2), 1.0),
+        (NormPower(norm_exponent=6.0, power=1.0), 1e3),
+        (NormPower(norm_exponent=4.0, power=8.0), 1e4),
+        (NormPower(norm_exponent=1.0, power=2.0, weight=1e15), 1e3),
+        (NormPower(norm_exponent=1.0, power=2.0, weight=1e60), 1.0),
+        (SquaredEuclidean(weight=1e60), 1.0),
+    ],
+)
+def test_a_dissimilarity_whose_powers_could_leave_the_range_is_left_to_the_tiles(delta, scale):
+    u, v, r, c = sides(5, 6, torch.float32)
+    form = fast_form(delta, Side(scale * u, r), Side(scale * v, c))
+    assert form is not None
+    assert not form.within_range(1)
 
 
 def test_ids_beyond_32_bits_are_told_apart():
@@ -352,12 +420,21 @@ class Louder(PowerSum):
         PowerSum(DIM, learnable_exponent=True),
         PowerSum(DIM, exponent=0.7, learnable_weights=True),
         PowerSum(DIM + 1),
-        NormPower(norm_exponent=1.0, power=2.0),
+        NormPower(norm_exponent=0.7, power=2.0),
         Louder(DIM),
         lambda left, right: (left - right).abs().sum(-1),
         nn.PairwiseDistance(),
     ],
-    ids=["exponents", "learned exponent", "steep and learned", "other dim", "norm", "subclass", "function", "module"],
+    ids=[
+        "exponents",
+        "learned exponent",
+        "steep and learned",
+        "other dim",
+        "steep norm",
+        "subclass",
+        "function",
+        "module",
+    ],
 )
 def test_a_dissimilarity_without_a_fast_form_is_left_to_the_tiles(dissimilarity):
     u, v, r, c = sides(5, 6, torch.float32)

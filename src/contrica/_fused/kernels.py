@@ -1,6 +1,7 @@
 """The compiled loops: a block of logits in registers and first-level cache, reduced or turned into slopes at once.
 
     s_ij = -( sum_k w_k |u_ik - v_jk|^p + c_j )      or      s_ij = sum_k w_k u_ik v_jk - c_j
+    s_ij = -( w (sum_k |u_ik - v_jk|^p)^q + c_j )
 
 for ``BLOCK_ROWS`` rows i and ``TILE`` columns j at a time; the row offset r_i enters outside. Each entry point works on
 one chunk of rows and writes what that chunk alone owns, so chunks may run in any order on any threads.
@@ -27,8 +28,8 @@ BLOCK_ROWS = 4
 TILE = 256
 """Columns per tile: a block of logits is 4 KiB in float32."""
 
-SCRATCH_ROWS = BLOCK_ROWS + 1
-"""Rows of a block of logits, and one in which maxima are folded."""
+SCRATCH_ROWS = 2 * BLOCK_ROWS + 1
+"""Rows of a block of logits, one in which maxima are folded, and those of the factors of a raised sum's slopes."""
 
 ABSOLUTE, SQUARE, CUBE, POWER, DOT = ((0,) * length for length in range(1, 6))
 """The forms of delta. They are told apart when a kernel is compiled, by their length: that is part of the type."""
@@ -37,6 +38,7 @@ ABSOLUTE, SQUARE, CUBE, POWER, DOT = ((0,) * length for length in range(1, 6))
 WIDTH = np.uint64(TILE)
 EIGHTH = np.uint64(TILE // 8)
 BLOCK = np.uint64(BLOCK_ROWS)
+FACTORS = np.uint64(BLOCK_ROWS + 1)
 
 SUMMED = {"fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy"}
 
@@ -161,6 +163,52 @@ def choose_mirrored(part, g, u, form):
     return inspect.unwrap(dot_mirrored if len(form) == len(DOT) else difference_mirrored)
 
 
+def raise_sums(logits, offsets, t, outer):
+    """Put ``-w T^q - c`` in the place of ``-T`` and keep ``q T^(q-1)``, if ``outer`` is ``(w, q, least T)``."""
+
+
+def multiply_slopes(slopes, outer):
+    """Multiply the slopes by what `raise_sums` kept, if ``outer`` is ``(w, q, least T)``."""
+
+
+def raise_no_sums(logits, offsets, t, outer):
+    """Leave the logits as they are."""
+
+
+def multiply_no_slopes(slopes, outer):
+    """Leave the slopes as they are."""
+
+
+def raise_all_sums(logits, offsets, t, outer):
+    """Raise; at sums below the least there is no slope."""
+    weight, exponent, least = outer
+    for row in range(BLOCK):
+        for j in range(WIDTH):
+            total = -logits[row, j]
+            raised = power(total, exponent)
+            logits[FACTORS + row, j] = exponent * raised / total if total >= least else zero(total)
+            logits[row, j] = -weight * raised - offsets[t, j]
+
+
+def multiply_all_slopes(slopes, outer):
+    """Multiply."""
+    for row in range(BLOCK):
+        for j in range(WIDTH):
+            slopes[row, j] *= slopes[FACTORS + row, j]
+
+
+def choose_raise(logits, offsets, t, outer):
+    """Return what raises."""
+    return inspect.unwrap(raise_all_sums if len(outer) else raise_no_sums)
+
+
+def choose_multiply(slopes, outer):
+    """Return what multiplies."""
+    return inspect.unwrap(multiply_all_slopes if len(outer) else multiply_no_slopes)
+
+
+overload(inspect.unwrap(raise_sums), jit_options=CONTRACTED)(inspect.unwrap(choose_raise))
+overload(inspect.unwrap(multiply_slopes), jit_options=CONTRACTED)(inspect.unwrap(choose_multiply))
 overload(inspect.unwrap(term), jit_options=CONTRACTED)(inspect.unwrap(choose_term))
 overload(inspect.unwrap(slope), jit_options=CONTRACTED)(inspect.unwrap(choose_slope))
 overload(inspect.unwrap(mirrored), jit_options=CONTRACTED)(inspect.unwrap(choose_mirrored))
@@ -201,15 +249,16 @@ def is_apart(t, i, operands):
 @inlined
 def fill(logits, t, i, operands):
     """Set ``logits`` to s of rows i..i+3 and tile t, minus infinity where a pair is not admissible."""
-    rows, columns, offsets, weights, exponent, form, excluded, excluded_range, within, within_range = operands
+    rows, columns, offsets, weights, exponent, form, excluded, excluded_range, within, within_range, outer = operands
     for j in range(WIDTH):
-        s = -offsets[t, j]
+        s = zero(offsets[t, j]) if len(outer) else -offsets[t, j]
         logits[0, j] = s
         logits[1, j] = s
         logits[2, j] = s
         logits[3, j] = s
     for k in range(0, weights.size, 2):
         subtract_terms(logits, rows, i, columns, t, k, weights, exponent, form)
+    raise_sums(logits, offsets, t, outer)
     for row in range(BLOCK):
         if excluded[0].size:
             own = excluded[0][i + row]
@@ -305,9 +354,10 @@ def to_sigmoid_slopes(logits, row, gradient, shift):
 @summed
 def scatter(slopes, i, t, operands, row_gradients, column_gradients, column_sums, exponent, floor):
     """Add the slopes of a block to the sums of its columns, and times the terms' slopes to both sides' gradients."""
-    rows, columns, _, _, _, form, _, _, _, _ = operands
+    rows, columns, _, _, _, form, _, _, _, _, outer = operands
     for j in range(WIDTH):
         column_sums[t, j] += (slopes[0, j] + slopes[1, j]) + (slopes[2, j] + slopes[3, j])
+    multiply_slopes(slopes, outer)
     for k in range(np.uint64(row_gradients.shape[1])):
         u0 = rows[i, k]
         u1 = rows[i + 1, k]

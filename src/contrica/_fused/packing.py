@@ -51,7 +51,8 @@ class Packed:
         column_offsets = self.by_tile(power * form.column_offsets.detach().numpy(), np.inf)
         self.weights = power * form.weights.detach().double().numpy()
         weights = np.zeros(even, self.dtype)
-        weights[: self.dim] = self.weights
+        weights[: self.dim] = self.weights if form.raised is None else 1.0
+        outer = () if form.raised is None else tuple(map(self.dtype.type, (self.weights[0], *form.raised)))
         excluded, kept = self._ids(exclude), self._ids(within)
         spans = [
             np.stack([columns.min(1), columns.max(1)], 1) if columns.size else columns
@@ -70,6 +71,7 @@ class Packed:
             spans[0],
             kept,
             spans[1],
+            outer,
         )
         private = self.tiles * kernels.TILE * (self.dim + 1) * self.dtype.itemsize
         self.height = chunk_height(self.padded_rows, private, kernels.BLOCK_ROWS)

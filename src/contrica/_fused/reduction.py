@@ -8,7 +8,8 @@ With ``g_i`` the gradient of row i's sum ``L_i`` and ``h(t) = t |t|^(p-2)``,
     dL/dw_k  = -sum_ij G_ij |u_ik - v_jk|^p = -(sum_i A_ik u_ik - sum_j B_jk v_jk)
 
 the last because ``|t|^p = t h(t)``; A and B have equal sums over rows and columns, so the codes may be taken from any
-origin, and are from their mean. For the bilinear form ``A_ik = -sum_j G_ij v_jk``, ``B_jk = sum_i G_ij u_ik``, p = 1
+origin, and are from their mean. For a raised sum, ``w T_ij^q``, whose weight is fixed, ``G_ij`` is multiplied by
+``q T_ij^(q-1)`` in A and B. For the bilinear form ``A_ik = -sum_j G_ij v_jk``, ``B_jk = sum_i G_ij u_ik``, p = 1
 and ``dL/dw_k = sum_j B_jk v_jk``. Numerics: row sums in float64, which is also what the backward pass is handed.
 """
 
@@ -33,7 +34,8 @@ def reduce_form(reduction: Reduction, form: Form, exclude: Ids | None, within: I
     Pairs with equal ids in ``exclude``, or different ones in ``within``, are inadmissible; a row without admissible
     pairs has the empty sum, minus infinity for the log-sum-exp, and no gradient.
     """
-    sums: Tensor = _FusedReduction.apply(reduction, form.exponent, exclude, within, *form[:-1])  # type: ignore[no-untyped-call]
+    fixed = (form.exponent, form.raised)
+    sums: Tensor = _FusedReduction.apply(reduction, fixed, exclude, within, *form[: -len(fixed)])  # type: ignore[no-untyped-call]
     return sums
 
 
@@ -42,7 +44,7 @@ class _FusedReduction(torch.autograd.Function):
     def forward(
         ctx: Any,
         reduction: Reduction,
-        exponent: float | None,
+        fixed: tuple[float | None, tuple[float, float] | None],
         exclude: Ids | None,
         within: Ids | None,
         left: Tensor,
@@ -51,7 +53,7 @@ class _FusedReduction(torch.autograd.Function):
         column_offsets: Tensor,
         weights: Tensor,
     ) -> Tensor:
-        form = Form(left, right, row_offsets, column_offsets, weights, exponent)
+        form = Form(left, right, row_offsets, column_offsets, weights, *fixed)
         packed = Packed(form, reduction.power if isinstance(reduction, LogSumExp) else 1, exclude, within)
         ctx.reduction, ctx.packed = reduction, packed
         if isinstance(reduction, LogSumExp):
