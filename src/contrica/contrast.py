@@ -4,7 +4,8 @@ Row i of the anchors is contrasted with row i of the positives, against the cand
 positives, the other anchors, separate negatives, or the neighbours in a cell.
 """
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -40,29 +41,57 @@ def pair_loss(
     Negatives are the batch's own separate ones where it has them; otherwise every other pair of the batch that is not
     of the same group, as ``negatives`` says; or the candidates in the anchor's cell, for a batch drawn from cells.
 
+    Where the batch has wider positives, this is the loss of the widest ones, plus, for each rung below, the loss of an
+    anchor's positive against the next wider one of the same anchor (see `contrica.critics`). Each is least at the log
+    ratio of the two laws: for InfoNCE up to a function of x, provided that the two positives are independent given x;
+    for the other losses whether they are or not, provided that b_k is all of the ratio that codes do not tell.
+
     Raises
     ------
     DomainError
-        If the batch was drawn from cells in a form whose optimum is not that of ``loss``.
+        If the batch was drawn from cells in a form whose optimum is not that of ``loss``, or has other than as many
+        positives of each anchor as the critic has rungs, or InfoNCE lets candidates choose among anchors of a ladder.
     """
     _checks.choice(negatives, "negatives", ("positives", "anchors", "anchors_including_self"))
+    ladder = batch.ladder
+    if critic.num_rungs != len(ladder):
+        raise DomainError(
+            f"a critic must have as many rungs as an anchor has positives, got {critic.num_rungs} for {len(ladder)};"
+            f" pass num_rungs={len(ladder)} to Critic"
+        )
     if batch.cells is not None:
         return _loss_in_cells(encoder, critic, loss, batch, batch.cells, negatives)
-    views = [batch.anchors, batch.positives, *([] if batch.negatives is None else [batch.negatives])]
+    views = [batch.anchors, *ladder, *([] if batch.negatives is None else [batch.negatives])]
     stacked = torch.cat(views)
     encoded = encoder(stacked)
     _checks.codes(encoded, "codes")
     _checks.same_rows(stacked, encoded, "observations", "codes")
     codes = encoded.split([len(view) for view in views])
+    rungs = _loss_of_rungs(critic, loss, codes[: len(ladder) + 1])
     anchors = critic.anchors(codes[0], batch.anchors)
-    positives = critic.candidates(codes[1], batch.positives)
+    positives = critic.candidates(codes[len(ladder)], ladder[-1])
     if batch.negatives is not None:
-        return contrast(loss, critic, anchors, positives, negatives=critic.candidates(codes[2], batch.negatives))
+        others = critic.candidates(codes[-1], batch.negatives)
+        return rungs + contrast(loss, critic, anchors, positives, negatives=others)
     ids = batch.groups if batch.groups is not None else torch.arange(len(batch.anchors), device=codes[0].device)
     if negatives == "positives":
-        return contrast(loss, critic, anchors, positives, plan=PairPlan(exclude=(ids, ids)))
+        return rungs + contrast(loss, critic, anchors, positives, plan=PairPlan(exclude=(ids, ids)))
     plan = PairPlan() if negatives == "anchors_including_self" else PairPlan(exclude=(ids, ids))
-    return contrast(loss, critic, anchors, positives, negatives=critic.candidates(codes[0], batch.anchors), plan=plan)
+    others = critic.candidates(codes[0], batch.anchors)
+    return rungs + contrast(loss, critic, anchors, positives, negatives=others, plan=plan)
+
+
+def _loss_of_rungs(critic: Critic, loss: Loss, codes: Sequence[Tensor]) -> Tensor:
+    """Return what it costs to tell each positive from the next wider one; ``codes`` are x, then x~ from p_1 to p_K."""
+    anchors, *ladder = codes
+    if len(ladder) > 1 and isinstance(loss, InfoNCE) and loss.direction != "rows":
+        raise DomainError(
+            f"the positives of a ladder are told apart given their anchor, got direction {loss.direction!r}; use 'rows'"
+        )
+    logits = [critic.rung_logits(anchors, positives) for positives in ladder]
+    pairs = itertools.pairwise(logits)
+    costs = [loss(narrow[rung], wide[rung][:, None]) for rung, (narrow, wide) in enumerate(pairs)]
+    return torch.stack(costs).sum() if costs else anchors.new_zeros(())
 
 
 def _loss_in_cells(

@@ -6,6 +6,14 @@
 networks of the observations that take up the pair law's normaliser and the non-uniform marginal, ``b`` is a scalar.
 With all three off this is the unmodified contrastive objective. (Matthes, Han, Shen 2023, section 3; for why the three
 do not weaken identifiability see ``contrica.identifiability``.)
+
+Where an anchor has a ladder of positives, p_1 the narrowest law and p_K the widest, the ratio to strangers is a product
+of ratios of neighbours, each of which is estimated by itself with the same codes:
+
+    log p_1(x~|x)/p(x~)  =  sum_(k<K) log p_k(x~|x)/p_(k+1)(x~|x)  +  log p_K(x~|x)/p(x~)
+                         ~  sum_(k<K) -(w_k delta(f(x), f(x~)) + b_k)  +  logit(x, x~)
+
+(Telescoping density ratios: Rhodes, Xu, Gutmann 2020, arXiv 2006.12204.)
 """
 
 from collections.abc import Callable
@@ -43,7 +51,10 @@ class Critic(nn.Module):
         alpha and alpha~, from observations (batch, ...) to (batch,). Pass the same module twice to tie them, which is
         right for exchangeable pairs, p(x, x~) = p(x~, x). None means 0.
     bias : bool
-        Whether the scalar b is learned; it starts at 0, and training sets it from the first batches.
+        Whether the scalar b is learned; it starts at 0, and training sets it from the first batches. With it, b_k are.
+    num_rungs : int
+        K, for batches that hold K positives of each anchor, such as `SimulatedLadder` draws; w_k > 0 are learned, and
+        start at 1. The logit itself is then that of the widest positives.
 
     >>> from contrica.dissimilarities import PowerSum
     >>> critic = Critic(PowerSum(2))
@@ -60,6 +71,7 @@ class Critic(nn.Module):
         anchor_offset: nn.Module | None = None,
         candidate_offset: nn.Module | None = None,
         bias: bool = False,
+        num_rungs: int = 1,
     ) -> None:
         super().__init__()
         if not callable(dissimilarity):
@@ -70,6 +82,9 @@ class Critic(nn.Module):
         self.anchor_offset = anchor_offset
         self.candidate_offset = candidate_offset
         self.bias = nn.Parameter(torch.zeros(())) if bias else None
+        self.num_rungs = _checks.count(num_rungs, "num_rungs")
+        self.rung_log_weights = nn.Parameter(torch.zeros(num_rungs - 1)) if num_rungs > 1 else None
+        self.rung_biases = nn.Parameter(torch.zeros(num_rungs - 1)) if num_rungs > 1 and bias else None
 
     def anchors(self, codes: Float[Tensor, "batch code_dim"], observations: Tensor) -> Side:
         """Return the anchors' side; the bias b is carried here, since it may stand on either."""
@@ -84,6 +99,19 @@ class Critic(nn.Module):
         """Return the logit of row i with row i."""
         _checks.same_rows(anchors.codes, candidates.codes, "anchors", "candidates")
         return -(self.dissimilarity(anchors.codes, candidates.codes) + anchors.offsets + candidates.offsets)
+
+    def rung_logits(
+        self, anchor_codes: Float[Tensor, "batch code_dim"], candidate_codes: Float[Tensor, "batch code_dim"]
+    ) -> Float[Tensor, "rungs batch"]:
+        """Return ``-(w_k delta + b_k)`` of row i with row i, for each rung k < K: no rows for plain pairs.
+
+        Added to `paired_logits` they are the logit of the narrowest positives against strangers.
+        """
+        dissimilarity = self.dissimilarity(anchor_codes, candidate_codes)
+        if self.rung_log_weights is None:
+            return dissimilarity.new_zeros(0, len(dissimilarity))
+        scaled = self.rung_log_weights.exp()[:, None] * dissimilarity
+        return -(scaled if self.rung_biases is None else scaled + self.rung_biases[:, None])
 
     def logits(self, anchors: Side, candidates: Side) -> Float[Tensor, "batch candidates"]:
         """Return the logit of every anchor with every candidate, all at once."""

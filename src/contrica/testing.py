@@ -338,7 +338,8 @@ def _drawn(source: PairSource, batch_size: int, generator: torch.Generator) -> P
         raise ContractError(f"draw must return a PairBatch, got {type(batch).__name__}; wrap the tensors in one")
     if batch.num_pairs != batch_size:
         raise ContractError(f"draw({batch_size}) must return {batch_size} pairs, got {batch.num_pairs}; fill the batch")
-    for name, value in (("anchors", batch.anchors), ("positives", batch.positives), ("negatives", batch.negatives)):
+    named = {"anchors": batch.anchors, "positives": batch.positives, "negatives": batch.negatives}
+    for name, value in (*named.items(), *(("wider", positives) for positives in batch.wider)):
         if value is None:
             continue
         if value.requires_grad:
@@ -355,7 +356,7 @@ def _equal(left: PairBatch, right: PairBatch) -> bool:
         one, other = getattr(left, name), getattr(right, name)
         if (one is None) != (other is None) or (one is not None and not torch.equal(one, other)):
             return False
-    return True
+    return len(left.wider) == len(right.wider) and all(map(torch.equal, left.wider, right.wider))
 
 
 def _global_states() -> tuple[bytes, bytes, object]:

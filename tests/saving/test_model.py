@@ -68,6 +68,7 @@ PARTS = [
     Critic(PowerSum(3)),
     Critic(PowerSum(3), anchor_offset=offset(1), candidate_offset=offset(2), bias=True),
     Critic(SquaredEuclidean(weight=0.3), candidate_offset=offset()),
+    Critic(PowerSum(3), bias=True, num_rungs=3),
     PowerSum(3, exponent=3.0, weights=0.7),
     PowerSum(3, exponent=[1.0, 2.0, 0.3], weights=[0.1, 0.2, 0.7]),
     PowerSum(3, exponent=[1.0, 2.0, 0.3], learnable_exponent=True, learnable_weights=True),

@@ -2,7 +2,7 @@
 
 Row i has one positive and, as its others, the candidates that the loss contrasts it with: the other positives, the
 other anchors, or separate negatives. Rows are dealt into blocks, and others are those of the own block, so that all
-pairs of n rows cost n times the size of a block.
+pairs of n rows cost n times the size of a block. Of a ladder of positives it is the widest that are looked at.
 """
 
 import copy
@@ -122,7 +122,8 @@ def hold_out(
     UnreliableScoreError
         If there are fewer than ``LEAST_ROWS`` pairs, or as few independent groups.
     DomainError
-        If the pairs were drawn from cells, where candidates have another law.
+        If the pairs were drawn from cells, where candidates have another law, or have another number of positives than
+        the critic has rungs.
     NonFiniteError
         If the model gives numbers that are not finite.
     DtypeError
@@ -134,6 +135,11 @@ def hold_out(
     _checks.choice(negatives, "negatives", ("positives", "anchors", "anchors_including_self"))
     if pairs.cells is not None:
         raise DomainError("held-out pairs must be drawn from everywhere, got pairs from cells; draw from their source")
+    if critic.num_rungs != len(pairs.ladder):
+        raise DomainError(
+            f"held-out pairs must have as many positives as the critic has rungs, {critic.num_rungs}, got"
+            f" {len(pairs.ladder)}; draw from the source of the fit"
+        )
     units = torch.arange(pairs.num_pairs) if pairs.groups is None else pairs.groups.cpu().unique(return_inverse=True)[1]
     independent = int(units.max()) + 1
     if independent < LEAST_ROWS:
@@ -147,7 +153,7 @@ def hold_out(
         part.eval()
     try:
         anchors = _side(critic.anchors, encoder, pairs.anchors)
-        positives = _side(critic.candidates, encoder, pairs.positives)
+        positives = _side(critic.candidates, encoder, pairs.ladder[-1])
         others = positives
         if pairs.negatives is not None:
             others = _side(critic.candidates, encoder, pairs.negatives)

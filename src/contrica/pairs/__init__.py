@@ -7,6 +7,7 @@ from contrica.pairs.changed import ChangedPairs, Dropout
 from contrica.pairs.drawn import Histogram, PairReport, RowPairs, describe_pairs
 from contrica.pairs.given import GivenPairs
 from contrica.pairs.labelled import LabelledPairs
+from contrica.pairs.ladder import SimulatedLadder, TemporalLadder
 from contrica.pairs.mixed import MixedPairs
 from contrica.pairs.neighbourhood import NeighbourhoodPairs
 from contrica.pairs.partition import Partition
@@ -31,7 +32,9 @@ __all__ = [
     "PairSource",
     "Partition",
     "RowPairs",
+    "SimulatedLadder",
     "SimulatedPairs",
+    "TemporalLadder",
     "TemporalPairs",
     "describe_pairs",
     "stack_recordings",

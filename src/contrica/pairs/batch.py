@@ -32,6 +32,9 @@ class PairBatch:
     cells : Cells or None
         Where the pairs were drawn from cells of space: the cells, and the other candidates in them. Only candidates in
         an anchor's own cell are then its negatives. Not together with `groups` or `negatives`.
+    wider : tuple of Tensor of shape (batch, ...)
+        Further positives of the same anchors, each of a wider law than the one before it and than `positives`; what the
+        other rows offer as negatives are then the widest. Not together with `cells`; see `SimulatedLadder`.
 
     Raises
     ------
@@ -58,12 +61,16 @@ class PairBatch:
     groups: Tensor | None = None
     negatives: Tensor | None = None
     cells: Cells | None = None
+    wider: tuple[Tensor, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse rows that do not describe the same pairs, and batches that hold no negative at all."""
-        for name in ("anchors", "positives", "negatives"):
-            self._check_observations(name)
+        self._check_observations("anchors", self.anchors)
+        self._check_observations("positives", self.positives)
+        if self.negatives is not None:
+            self._check_observations("negatives", self.negatives)
         _checks.same_rows(self.anchors, self.positives, "anchors", "positives")
+        self._check_wider()
         if self.groups is not None:
             self._check_groups(self.groups)
         if self.cells is not None:
@@ -85,6 +92,11 @@ class PairBatch:
         """How many positive pairs the batch holds."""
         return self.anchors.shape[0]
 
+    @property
+    def ladder(self) -> tuple[Tensor, ...]:
+        """All positives of the anchors, from the narrowest law to the widest."""
+        return (self.positives, *self.wider)
+
     def to(self, device: torch.device | str) -> Self:
         """Return the batch on ``device``; itself if it is there already."""
         target = torch.device(device)
@@ -96,12 +108,10 @@ class PairBatch:
             None if self.groups is None else self.groups.to(target),
             None if self.negatives is None else self.negatives.to(target),
             None if self.cells is None else self.cells.to(target),
+            tuple(positives.to(target) for positives in self.wider),
         )
 
-    def _check_observations(self, name: str) -> None:
-        value = getattr(self, name)
-        if name == "negatives" and value is None:
-            return
+    def _check_observations(self, name: str, value: Tensor) -> None:
         shape = self.anchors.shape[1:] if isinstance(self.anchors, Tensor) else ()
         _checks.samples(value, name, shape, least_rows=1)
         if value.ndim < 2 or value.numel() == 0:
@@ -113,6 +123,15 @@ class PairBatch:
                 f"{name} must be {self.anchors.dtype} like anchors, got {value.dtype}; convert one of them"
             )
         self._check_device(name, value)
+
+    def _check_wider(self) -> None:
+        if not isinstance(self.wider, tuple):
+            raise DtypeError(f"wider must be a tuple of tensors, got {type(self.wider).__name__}; pass tuple(...)")
+        for number, positives in enumerate(self.wider):
+            self._check_observations(f"wider[{number}]", positives)
+            _checks.same_rows(self.anchors, positives, "anchors", f"wider[{number}]")
+        if self.wider and self.cells is not None:
+            raise DomainError("wider positives cannot be drawn from cells, got both; leave one of them out")
 
     def _check_groups(self, groups: Tensor) -> None:
         if not isinstance(groups, Tensor) or groups.dtype != torch.int64:

@@ -59,7 +59,8 @@ class ChangedPairs:
             raise DomainError("changed pairs cannot be drawn from cells, got some; put NeighbourhoodPairs over them")
         anchors, positives = (changed(self._change, side, generator) for side in (batch.anchors, batch.positives))
         negatives = None if batch.negatives is None else changed(self._change, batch.negatives, generator)
-        return PairBatch(anchors, positives, batch.groups, negatives)
+        wider = tuple(changed(self._change, side, generator) for side in batch.wider)
+        return PairBatch(anchors, positives, batch.groups, negatives, wider=wider)
 
 
 class Dropout:

@@ -99,10 +99,10 @@ class MixedPairs:
             if count == 0:
                 continue
             batch = source.draw(max(2, count), generator=stream)
-            if batch.groups is not None or batch.negatives is not None or batch.cells is not None:
+            if batch.groups is not None or batch.negatives is not None or batch.cells is not None or batch.wider:
                 raise DomainError(
-                    f"pairs of a mixture must all be independent, but {type(source).__name__} draws groups, negatives"
-                    " or cells of its own; leave them out"
+                    f"pairs of a mixture must all be independent, but {type(source).__name__} draws groups, negatives,"
+                    " cells or wider positives; leave them out"
                 )
             batches.append((batch.anchors[kept], batch.positives[kept]))
         if len({(anchors.shape[1:], anchors.dtype, anchors.device) for anchors, _ in batches}) > 1:

@@ -172,9 +172,10 @@ class NeighbourhoodPairs:
 
     def _drawn(self, size: int, generator: torch.Generator) -> PairBatch:
         batch = self.source.draw(size, generator=_checks.generator(generator))
-        if batch.groups is not None or batch.negatives is not None or batch.cells is not None:
+        if batch.groups is not None or batch.negatives is not None or batch.cells is not None or batch.wider:
             raise DomainError(
-                "neighbourhoods need independent pairs, got a batch with groups, negatives or cells; use a plain source"
+                "neighbourhoods need independent pairs, got a batch with groups, negatives, cells or wider positives;"
+                " use a plain source"
             )
         return batch
 

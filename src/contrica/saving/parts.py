@@ -35,16 +35,20 @@ class Tied(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """An argument of a constructor: its name, its kind, and how it is read off a part (its attribute, if None)."""
+    """An argument of a constructor: its name, its kind, and how it is read off a part (its attribute, if None).
+
+    ``unless`` is a value that is not written down, and that the setting has where nothing is; None if all are written.
+    """
 
     name: str
     kind: Any
     read: Callable[[Any], Any] | None = None
+    unless: Any = None
 
 
-def _critic(dissimilarity: Any, anchor_offset: Any, candidate_offset: Any, bias: bool) -> Critic:
+def _critic(dissimilarity: Any, anchor_offset: Any, candidate_offset: Any, bias: bool, num_rungs: int) -> Critic:
     other = anchor_offset if isinstance(candidate_offset, Tied) else candidate_offset
-    return Critic(dissimilarity, anchor_offset=anchor_offset, candidate_offset=other, bias=bias)
+    return Critic(dissimilarity, anchor_offset=anchor_offset, candidate_offset=other, bias=bias, num_rungs=num_rungs)
 
 
 def _candidate_offset(critic: Critic) -> object:
@@ -117,6 +121,7 @@ KNOWN: dict[type, tuple[Callable[..., object], tuple[Setting, ...]]] = {
             Setting("anchor_offset", Part),
             Setting("candidate_offset", Part, _candidate_offset),
             Setting("bias", bool, _learned("bias")),
+            Setting("num_rungs", int, unless=1),
         ),
     ),
     Tied: (Tied, ()),
@@ -171,7 +176,8 @@ def describe(part: object) -> Json:
     settings: dict[str, Json] = {}
     for setting in KNOWN[type(part)][1]:
         value = getattr(part, setting.name) if setting.read is None else setting.read(part)
-        settings[setting.name] = _encoded(value, setting.kind)
+        if setting.unless is None or value != setting.unless:
+            settings[setting.name] = _encoded(value, setting.kind)
     return {"class": type(part).__name__, **settings}
 
 
@@ -202,9 +208,10 @@ def build(description: Json, name: str, own: Mapping[str, object]) -> Any:
                     f" built as that was, own={{{name!r}: ...}}"
                 )
             return own[name]
-        case {"class": str(class_name), **found} if class_name in BY_NAME:
+        case {"class": str(class_name), **written} if class_name in BY_NAME:
             part = BY_NAME[class_name]
             maker, settings = KNOWN[part]
+            found = {setting.name: setting.unless for setting in settings if setting.unless is not None} | written
             if found.keys() != {setting.name for setting in settings}:
                 raise RecordError(f"the description of {name} is damaged: settings are missing or too many")
             values = {

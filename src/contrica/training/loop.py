@@ -207,10 +207,8 @@ def _optimizer(encoder: nn.Module, critic: Critic, options: TrainingOptions) -> 
     matrices = {
         id(parameter) for module in (encoder, *offsets) for parameter in module.parameters() if parameter.ndim > 1
     }
-    rates = dict.fromkeys(
-        offset_parameters | ({id(critic.bias)} if critic.bias is not None else set()),
-        options.offset_learning_rate_factor,
-    )
+    biases = {id(bias) for bias in (critic.bias, critic.rung_biases) if bias is not None}
+    rates = dict.fromkeys(offset_parameters | biases, options.offset_learning_rate_factor)
     if isinstance(critic.dissimilarity, nn.Module):
         learned = critic.dissimilarity.parameters()
         rates |= {id(parameter): options.dissimilarity_learning_rate_factor for parameter in learned}
@@ -262,7 +260,7 @@ def _balance(encode: Callable[[Tensor], Tensor], critic: Critic, loss: Loss, bat
         return
     before = critic.bias.clone()
     anchors = critic.anchors(encode(batch.anchors), batch.anchors)
-    positives = critic.candidates(encode(batch.positives), batch.positives)
+    positives = critic.candidates(encode(batch.ladder[-1]), batch.ladder[-1])
     ids = batch.groups if batch.negatives is None else None
     set_bias(critic, anchors, positives, loss, None if ids is None else PairPlan(exclude=(ids, ids)))
     if not torch.isfinite(critic.bias):

@@ -20,6 +20,8 @@ def first_bad_term(encoder: nn.Module, critic: Critic, batch: PairBatch) -> str:
         observations = getattr(batch, name)
         if observations is not None and not _finite(observations):
             return f"the {name} of the batch"
+    if not all(map(_finite, batch.wider)):
+        return "the wider positives of the batch"
     named = [*_named(encoder, "encoder"), *_named(critic, "critic")]
     for name, parameter in named:
         if not _finite(parameter):

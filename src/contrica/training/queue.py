@@ -116,12 +116,13 @@ def queued_loss(
     Raises
     ------
     DomainError
-        If the batch has groups, cells or negatives of its own, which say nothing of past batches; or the loss lets
-        candidates choose among anchors.
+        If the batch has groups, cells or negatives of its own, which say nothing of past batches, or wider positives;
+        or the loss lets candidates choose among anchors.
     """
-    if batch.groups is not None or batch.cells is not None or batch.negatives is not None:
+    if batch.groups is not None or batch.cells is not None or batch.negatives is not None or batch.wider:
         raise DomainError(
-            "a queue needs independent pairs, got a batch with groups, cells or negatives; leave queue_size out"
+            "a queue needs independent pairs, got a batch with groups, cells, negatives or wider positives; leave"
+            " queue_size out"
         )
     codes = encode(torch.cat((batch.anchors, batch.positives))).split(batch.num_pairs)
     anchors, positives = critic.anchors(codes[0], batch.anchors), critic.candidates(codes[1], batch.positives)
