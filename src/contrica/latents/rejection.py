@@ -1,7 +1,7 @@
 """Rejection sampling of many laws at once, one per anchor, that cannot hang.
 
-A round makes one proposal for each anchor that still waits, and more of them for each as fewer wait, so that the last
-few anchors cost some rounds, not some thousand. (von Neumann 1951.)
+A round makes as many proposals for each anchor that still waits as fill it, and more of them for each as fewer wait, so
+that the last few anchors cost a round or two, not some thousand. (von Neumann 1951.)
 """
 
 from collections.abc import Callable
@@ -11,7 +11,8 @@ from torch import Tensor
 
 from contrica.errors import DomainError
 
-PROPOSALS_PER_ROUND = 65536
+LEAST_PER_ROUND, MOST_PER_ROUND = 2048, 65536
+"""Proposals of a round: fewer cost no less time, and more too much memory."""
 
 PATIENCE = 2**20
 """Proposals in a row that may all be refused before the law counts as one that cannot be drawn."""
@@ -32,7 +33,7 @@ def accepted(propose: Propose, *, num_anchors: int, dim: int, advice: str) -> Te
     waiting = torch.arange(num_anchors)
     most_copies, refused = 1, 0
     while len(waiting):
-        copies = max(1, min(most_copies, PROPOSALS_PER_ROUND // len(waiting)))
+        copies = max(1, LEAST_PER_ROUND // len(waiting), min(most_copies, MOST_PER_ROUND // len(waiting)))
         proposals, sound = propose(waiting.repeat_interleave(copies))
         sound = sound.reshape(-1, copies)
         done = sound.any(1)
