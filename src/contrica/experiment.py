@@ -29,7 +29,7 @@ from contrica.errors import DomainError, NoDensityError, NotIdentifiableError, U
 from contrica.evaluation import Affine, SignedPermutation, score
 from contrica.evaluation.mcc import Matching
 from contrica.identifiability import guarantee
-from contrica.latents import LatentModel
+from contrica.latents import LatentModel, SampledRatio
 from contrica.losses import Loss
 from contrica.mixing import Camera, Fold, InvertibleMLP
 from contrica.optima import best_loss, in_nats, oracle_loss
@@ -49,6 +49,12 @@ HELD_OUT_BATCHES = 4
 
 START_ROWS = 4096
 """Observations from which the encoder's standardisation and whitening start."""
+
+SAMPLED_BATCHES = 8
+"""Batches whose best loss is taken by a `SampledRatio`, where there is no exact one."""
+
+SAMPLED_PAIRS = 1024
+"""Pairs over which the information is averaged by a `SampledRatio`."""
 
 OPTIMUM_PAIRS = 2**23
 """Anchors times candidates over which the optimum is averaged, about, in `optimum_batches` batches."""
@@ -268,6 +274,7 @@ def run(experiment: Experiment, *, on_step: Callable[[StepRecord], None] | None 
             curve.append({"step": record.step, "seconds": watch.wall, "loss": value, "best": best})
     watch.stop()
 
+    ratio = _ratio(experiment)
     promise = _promise(experiment)
     batch, latents, positives = source.draw_with_latents(experiment.num_test, generator=experiment.stream("test"))
     with torch.no_grad():
@@ -280,8 +287,8 @@ def run(experiment: Experiment, *, on_step: Callable[[StepRecord], None] | None 
         curve=curve,
         scores=scores.to_dict(),
         guarantee=promise,
-        information={"mutual_information": _mutual_information(experiment), "log_batch": math.log(options.batch_size)},
-        optimum=_optimum(experiment, curve[-1]) | _excess(experiment, encoder, critic, source, curve[-1]["best"]),
+        information=_information(experiment, ratio) | {"log_batch": math.log(options.batch_size)},
+        optimum=_optimum(experiment, curve[-1]) | _excess(experiment, encoder, critic, source, ratio),
         calibration=_calibration(experiment, latents, positives, float(code_delta)),
         factors=_rounded(latents[:SHOWN_ROWS].numpy()),
         recovered=_rounded(alignment.predict(codes[:SHOWN_ROWS])),
@@ -422,22 +429,41 @@ def _optimum(experiment: Experiment, last: dict[str, float | None]) -> dict[str,
     return entry
 
 
+def _ratio(experiment: Experiment) -> LatentModel | SampledRatio | None:
+    """Return what knows the log density ratio, exactly or from draws; None where nothing does."""
+    latents = experiment.latents
+    try:
+        latents.mutual_information()
+    except NoDensityError:
+        try:
+            return SampledRatio(latents, generator=experiment.stream("ratio"))
+        except NoDensityError:
+            return None
+    return latents
+
+
 @torch.no_grad()
 def _excess(
-    experiment: Experiment, encoder: nn.Module, critic: Critic, source: SimulatedPairs, best: float | None
+    experiment: Experiment,
+    encoder: nn.Module,
+    critic: Critic,
+    source: SimulatedPairs,
+    ratio: LatentModel | SampledRatio | None,
 ) -> dict[str, float | None]:
     """Return the nats above the best loss on the same batch: the mean over batches, and one batch's deviation."""
     options, loss, stream = experiment.training, experiment.loss, experiment.stream("excess")
+    nothing: dict[str, float | None] = {"excess": None, "noise": None}
+    if ratio is None or options.negatives != "positives":
+        return nothing
+    batches = optimum_batches(options.batch_size)
     found = []
-    for _ in range(0 if best is None else optimum_batches(options.batch_size)):
+    for _ in range(min(SAMPLED_BATCHES, batches) if isinstance(ratio, SampledRatio) else batches):
         batch, latents, positives = source.draw_with_latents(options.batch_size, generator=stream)
         reached = in_nats(loss, _mean_loss(experiment, encoder, critic, [batch]))
-        bound = in_nats(loss, oracle_loss(loss, experiment.latents, latents, positives))
+        bound = in_nats(loss, oracle_loss(loss, ratio, latents, positives))
         if reached is not None and bound is not None:
             found.append(reached - bound)
-    if len(found) < 2:
-        return {"excess": None, "noise": None}
-    return {"excess": float(np.mean(found)), "noise": float(np.std(found, ddof=1))}
+    return nothing if len(found) < 2 else {"excess": float(np.mean(found)), "noise": float(np.std(found, ddof=1))}
 
 
 def optimum_batches(batch_size: int) -> int:
@@ -454,11 +480,15 @@ def _calibration(experiment: Experiment, latents: Tensor, positives: Tensor, cod
     return None if true_delta is None else code_delta / float(true_delta(latents.double(), positives.double()).mean())
 
 
-def _mutual_information(experiment: Experiment) -> float | None:
-    try:
-        return experiment.latents.mutual_information()
-    except NoDensityError:
-        return None
+def _information(experiment: Experiment, ratio: LatentModel | SampledRatio | None) -> dict[str, float | None]:
+    if isinstance(ratio, SampledRatio):
+        latents, positives = experiment.latents.sample(SAMPLED_PAIRS, generator=experiment.stream("information"))
+        logs = ratio.log_density_ratio(latents, positives)
+        return {
+            "mutual_information": float(logs.mean()),
+            "information_standard_error": float(logs.std() / math.sqrt(len(logs))),
+        }
+    return {"mutual_information": None if ratio is None else ratio.mutual_information()}
 
 
 def _promise(experiment: Experiment) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from contrica import _checks
 from contrica.errors import ShapeError
-from contrica.latents import LatentModel
+from contrica.latents import LatentModel, SampledRatio
 from contrica.losses import NWJ, SCL, InfoNCE, Loss
 
 
@@ -28,11 +28,13 @@ class BestLoss:
 
 def oracle_loss(
     loss: Loss,
-    latent_model: LatentModel,
+    latent_model: LatentModel | SampledRatio,
     latents: Float[Tensor, "batch latent_dim"],
     positives: Float[Tensor, "batch latent_dim"],
 ) -> float:
-    """Return the loss of the exact log density ratio on these pairs, each against all other positives, in nats.
+    """Return the loss of the log density ratio on these pairs, each against all other positives, in nats.
+
+    It is exact for a `LatentModel`, and up to the noise of its draws for a `SampledRatio`.
 
     Raises
     ------

@@ -32,12 +32,13 @@ class Record:
     guarantee : dict
         ``holds``, ``axes``, ``text``.
     information : dict
-        ``mutual_information`` of the pair, None without a density, and ``log_batch``, in nats.
+        ``mutual_information`` of the pair, None without a density, and ``log_batch``, in nats; where no exact value is
+        known, an average over draws, with its ``information_standard_error``.
     optimum : dict
         ``best`` value in expectation and its ``standard_error``, the final held-out ``loss``, and the ``gap`` of that
         loss above the best one on the same pairs; None where the latent model has no density. ``excess`` is that gap
         in nats, see `contrica.optima.in_nats`, on batches of their own, and ``noise`` its standard deviation from batch
-        to batch.
+        to batch; where the ratio is not known exactly, beside one of draws, see `contrica.latents.SampledRatio`.
     calibration : float, optional
         Mean dissimilarity of held-out positive pairs between codes over that between latents; 1 where the codes have
         the true scale in units of the pair noise, None where the pair law has no dissimilarity.

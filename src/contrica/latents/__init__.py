@@ -32,6 +32,7 @@ from contrica.latents.projected import (
     ProjectedNormalMarginal,
 )
 from contrica.latents.restricted import RestrictedConditional
+from contrica.latents.sampled_ratio import SampledRatio
 from contrica.latents.structural import LinearStructuralMarginal, MLPStructuralMarginal
 from contrica.latents.von_mises_fisher import VonMisesFisherConditional
 
@@ -64,6 +65,7 @@ __all__ = [
     "ProjectedNormalConditional",
     "ProjectedNormalMarginal",
     "RestrictedConditional",
+    "SampledRatio",
     "UniformMarginal",
     "VonMisesFisherConditional",
 ]

@@ -47,7 +47,8 @@ class NormPowerConditional(FlatConditional):
         On a sphere, for a parameter outside of its range, or if draws on a box could stall: the share of proposals that
         stay inside is least in a corner, where it is at least ``2^-n P(r <= side/scale)``, and this must reach 1e-5.
 
-    Numerics: exact draws, float64. On a box log Z(s) has no closed form and asking for it raises NoDensityError.
+    Numerics: exact draws, float64. On a box log Z(s) has no closed form and asking for it raises NoDensityError;
+    `SampledRatio` averages over draws.
 
     >>> conditional = NormPowerConditional(Euclidean(2), norm_exponent=1.0, power=2.0, scale=1.0)
     >>> zero = torch.zeros(1, 2)
@@ -88,6 +89,12 @@ class NormPowerConditional(FlatConditional):
     def dissimilarity(self) -> NormPower:
         """``scale^-k ||s - s~||_p^k``."""
         return NormPower(norm_exponent=self.norm_exponent, power=self.power, weight=self.scale**-self.power)
+
+    @property
+    def unrestricted(self) -> "NormPowerConditional":
+        """The same noise on R^n, of which a box keeps what stays inside."""
+        space = Euclidean(self.space.dim)
+        return NormPowerConditional(space, norm_exponent=self.norm_exponent, power=self.power, scale=self.scale)
 
     @property
     def is_factorised(self) -> bool:
