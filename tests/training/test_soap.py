@@ -1,5 +1,7 @@
 """SOAP: its first steps written out, and what it is for."""
 
+import statistics
+
 import pytest
 import torch
 from torch import nn
@@ -95,12 +97,11 @@ def test_a_long_side_is_not_rotated():
 
 @pytest.mark.slow
 def test_an_ill_conditioned_fit_needs_fewer_steps_than_adam():
-    stream = torch.Generator().manual_seed(0)
-    turn = torch.linalg.qr(torch.randn(8, 8, generator=stream))[0]
-    scales = turn * torch.logspace(0, -2, 8)
-    target = torch.randn(8, 8, generator=stream)
-
-    def distance(kind):
+    def distance(kind, seed):
+        stream = torch.Generator().manual_seed(seed)
+        turn = torch.linalg.qr(torch.randn(8, 8, generator=stream))[0]
+        scales = turn * torch.logspace(0, -2, 8)
+        target = torch.randn(8, 8, generator=stream)
         weight = nn.Parameter(torch.zeros(8, 8))
         optimizer = kind([weight], lr=0.02)
         for _ in range(300):
@@ -109,4 +110,7 @@ def test_an_ill_conditioned_fit_needs_fewer_steps_than_adam():
             optimizer.step()
         return float((weight.detach() - target).norm() / target.norm())
 
-    assert distance(SOAP) < 0.5 * distance(lambda params, lr: torch.optim.Adam(params, lr=lr, betas=(0.95, 0.95)))
+    def middle(kind):  # of nine: near the end a single run swings
+        return statistics.median(distance(kind, seed) for seed in range(9))
+
+    assert middle(SOAP) < 0.5 * middle(lambda params, lr: torch.optim.Adam(params, lr=lr, betas=(0.95, 0.95)))

@@ -115,8 +115,7 @@ class Training(Iterator[StepRecord]):
             self._forget_gradients()
             raise _not_finite(step, f"gradient norm is {norm_now}", term)
         if norm_now > options.clip_norm:
-            for gradient in gradients:
-                gradient.mul_(options.clip_norm / norm_now)
+            torch._foreach_mul_(gradients, options.clip_norm / norm_now)
         rate = options.learning_rate_at(step)
         for group in optimizer.param_groups:
             group["lr"] = rate * group["rate_factor"]
@@ -234,7 +233,7 @@ def _optimizer(encoder: nn.Module, critic: Critic, options: TrainingOptions) -> 
 
 def _norm(gradients: list[Tensor]) -> float:
     """Return the norm of all gradients together, also where squares of finite ones overflow float32."""
-    norm = float(torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients])))
+    norm = float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))))
     if math.isfinite(norm):
         return norm
     return math.hypot(*(float(torch.linalg.vector_norm(gradient.double().cpu())) for gradient in gradients))

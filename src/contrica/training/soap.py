@@ -40,7 +40,7 @@ class SOAP(torch.optim.Optimizer):
     -----
     Tensors of more than two axes are matrices of their first axis by all others. A step costs four products of each
     matrix with its bases and two to update their factors, whatever the batch, and twice the memory of the matrix plus
-    the factors and bases.
+    the factors and bases. The mean is kept in the basis and turned with it, which is the same as to rotate it anew.
 
     Examples
     --------
@@ -70,39 +70,54 @@ class SOAP(torch.optim.Optimizer):
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """Make one update from the gradients as they stand."""
         for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    self._update(parameter, parameter.grad, group)
+            gradients = {parameter: parameter.grad for parameter in group["params"] if parameter.grad is not None}
+            if gradients:
+                self._update(gradients, group)
 
-    def _update(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        state = self.state[parameter]
-        table = gradient.flatten(1) if gradient.ndim > 1 else gradient
+    def _update(self, gradients: dict[Tensor, Tensor], group: dict[str, Any]) -> None:
+        first, second = group["betas"]
+        tables = [gradient.flatten(1) if gradient.ndim > 1 else gradient for gradient in gradients.values()]
+        states = [self._counted(*both) for both in zip(gradients, tables, strict=True)]
+        rotated = [_rotate(table, state["bases"]) for table, state in zip(tables, states, strict=True)]
+        means, squares = ([state[name] for state in states] for name in ("rotated_mean", "square"))
+        torch._foreach_lerp_(means, rotated, 1.0 - first)
+        torch._foreach_mul_(squares, second)
+        torch._foreach_addcmul_(squares, rotated, rotated, value=1.0 - second)
+        roots = torch._foreach_div(squares, [1.0 - second ** state["step"] for state in states])
+        torch._foreach_sqrt_(roots)
+        torch._foreach_add_(roots, DENOMINATOR_FLOOR)
+        if group["weight_decay"]:
+            torch._foreach_mul_([*gradients], 1.0 - group["lr"] * group["weight_decay"])
+        updates = torch._foreach_div(means, roots)
+        for parameter, state, table, update in zip(gradients, states, tables, updates, strict=True):
+            step = _rotate_back(update, state["bases"]).view_as(parameter)
+            parameter.add_(step, alpha=-group["lr"] / (1.0 - first ** state["step"]))
+            _turn(state, table, second, turn=state["step"] % group["basis_steps"] == 0)
+
+    def _counted(self, parameter: Tensor, table: Tensor) -> dict[str, Any]:
+        """Return the parameter's state with this step counted; it begins with the first gradient."""
+        state: dict[str, Any] = self.state[parameter]
         if not state:
             state["step"] = 0
-            state["mean"], state["square"] = torch.zeros_like(table), torch.zeros_like(table)
-            if table.ndim == 2:
-                state["factors"] = [_gram(table, side) for side in (0, 1)]
-                state["bases"] = [None if factor is None else _eigenvectors(factor) for factor in state["factors"]]
+            state["rotated_mean"], state["square"] = torch.zeros_like(table), torch.zeros_like(table)
+            state["factors"] = [_gram(table, side) for side in (0, 1)] if table.ndim == 2 else [None, None]
+            state["bases"] = [None if factor is None else _eigenvectors(factor) for factor in state["factors"]]
         state["step"] += 1
-        first, second = group["betas"]
-        mean = state["mean"].lerp_(table, 1.0 - first)
-        rotated, rotated_mean = (_rotate(value, state.get("bases")) for value in (table, mean))
-        square = state["square"].mul_(second).addcmul_(rotated, rotated, value=1.0 - second)
-        root = (square / (1.0 - second ** state["step"])).sqrt_().add_(DENOMINATOR_FLOOR)
-        update = _rotate_back(rotated_mean / root, state.get("bases")) / (1.0 - first ** state["step"])
-        if group["weight_decay"]:
-            parameter.mul_(1.0 - group["lr"] * group["weight_decay"])
-        parameter.add_(update.view_as(parameter), alpha=-group["lr"])
-        if table.ndim == 2:
-            self._turn(state, table, second, turn=state["step"] % group["basis_steps"] == 0)
+        return state
 
-    @staticmethod
-    def _turn(state: dict[str, Any], table: Tensor, decay: float, *, turn: bool) -> None:
-        for side, factor in enumerate(state["factors"]):
-            if factor is not None:
-                factor.lerp_(_gram(table, side), 1.0 - decay)
-                if turn:
-                    state["bases"][side] = torch.linalg.qr(factor @ state["bases"][side])[0]
+
+def _turn(state: dict[str, Any], table: Tensor, decay: float, *, turn: bool) -> None:
+    """Take this gradient into the factors and, where it is time, turn the bases, and with them the mean."""
+    for side, factor in enumerate(state["factors"]):
+        if factor is not None:
+            rows = table if side == 0 else table.T
+            factor.addmm_(rows, rows.T, beta=decay, alpha=1.0 - decay)
+            if turn:
+                before, now = state["bases"][side], torch.linalg.qr(factor @ state["bases"][side])[0]
+                state["bases"][side] = now
+                change: list[Tensor | None] = [None, None]
+                change[side] = before.T @ now
+                state["rotated_mean"].copy_(_rotate(state["rotated_mean"], change))
 
 
 def _eigenvectors(factor: Tensor) -> Tensor:
@@ -120,13 +135,13 @@ def _gram(table: Tensor, side: int) -> Tensor | None:
     return table @ table.T if side == 0 else table.T @ table
 
 
-def _rotate(table: Tensor, bases: list[Tensor | None] | None) -> Tensor:
-    left, right = bases or (None, None)
+def _rotate(table: Tensor, bases: list[Tensor | None]) -> Tensor:
+    left, right = bases
     turned = table if left is None else left.T @ table
     return turned if right is None else turned @ right
 
 
-def _rotate_back(table: Tensor, bases: list[Tensor | None] | None) -> Tensor:
-    left, right = bases or (None, None)
+def _rotate_back(table: Tensor, bases: list[Tensor | None]) -> Tensor:
+    left, right = bases
     turned = table if left is None else left @ table
     return turned if right is None else turned @ right.T
