@@ -17,8 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from contrica.errors import NonFiniteError
 from contrica.recipes import Recipe, RecordCache, default_cache_folder, recipe, run_all
-from contrica.record import Record
+from contrica.record import Record, environment
 from contrica.report.chart_figure import chart_figure
 from contrica.report.numbers_of import NUMBERS, Numbers
 from contrica.report.outcome import Outcome
@@ -57,13 +58,15 @@ def main() -> None:
     parser.add_argument("--image", help="the picture, for recipes that photograph one")
     parser.add_argument("--draw", action="store_true", help="run nothing, write tables and figures of what there is")
     arguments = parser.parse_args()
+    failed = []
     for name in arguments.recipes:
         options = {} if arguments.image is None else {"image": arguments.image}
-        measure(recipe(name), arguments, options)
+        failed.append(measure(recipe(name), arguments, options))
+    sys.exit("\n".join(filter(None, failed)) or None)
 
 
-def measure(found: Recipe, arguments: argparse.Namespace, options: dict[str, str]) -> None:
-    """Run one recipe and write its table after each experiment."""
+def measure(found: Recipe, arguments: argparse.Namespace, options: dict[str, str]) -> str:
+    """Run one recipe, write its table after each experiment, and return a sentence of those that did not finish."""
     order = [experiment.name for experiment in found.build(seed=0, options=options)]
     asked = {name for part in arguments.only for name in ([part] if part in order else order) if part in name}
     experiments = [
@@ -76,18 +79,31 @@ def measure(found: Recipe, arguments: argparse.Namespace, options: dict[str, str
     path = RESULTS / f"{stem}.json"
     if arguments.draw:
         write(found, stem, rows_in(path, order))
-        return
+        return ""
     cache = RecordCache(default_cache_folder(), say=lambda sentence: sys.stderr.write(f"{sentence}\n"))
-    for number, record in run_all(experiments, jobs=arguments.jobs, cache=cache):
-        row = summary(record, f"python benchmarks/recipes.py {shlex.join(sys.argv[1:])}")
+    command = f"python benchmarks/recipes.py {shlex.join(sys.argv[1:])}"
+
+    def add(number: int, row: dict[str, Any]) -> None:
         rows = rows_in(path, order)  # anew each time, so that several of these may run beside each other
         same = [old for old in rows if (old["name"], old["seed"]) == (row["name"], row["seed"])]
-        if same and same[0]["numbers"] == row["numbers"]:
-            continue
+        told = row.get("not_finished", row["numbers"])
+        if same and told == same[0].get("not_finished", same[0]["numbers"]):
+            return
         rows = [*(old for old in rows if old not in same), row]
         rows.sort(key=lambda one: (order.index(one["name"]), one["seed"]))
         write(found, stem, rows)
-        sys.stderr.write(f"{number + 1} of {len(experiments)}: {row['name']}, seed {row['seed']}: {row['numbers']}\n")
+        sys.stderr.write(f"{number + 1} of {len(experiments)}: {row['name']}, seed {row['seed']}: {told}\n")
+
+    def add_failure(number: int, error: NonFiniteError) -> None:
+        named = {"name": experiments[number].name, "seed": experiments[number].seed}
+        add(number, {**named, "numbers": {}, "not_finished": str(error), **origin(command, environment())})
+
+    try:
+        for number, record in run_all(experiments, jobs=arguments.jobs, on_failure=add_failure, cache=cache):
+            add(number, summary(record, command))
+    except NonFiniteError as error:
+        return str(error)
+    return ""
 
 
 def rows_in(path: Path, order: Sequence[str]) -> list[dict[str, Any]]:
@@ -102,7 +118,7 @@ def write(found: Recipe, stem: str, rows: Sequence[dict[str, Any]]) -> None:
     text = json.dumps({"recipe": found.name, "rows": rows}, indent=1, allow_nan=False) + "\n"
     (RESULTS / f"{stem}.json").write_text(text)
     numbers: dict[str, dict[str, list[float]]] = {}
-    for row in rows:
+    for row in (row for row in rows if "not_finished" not in row):
         mine = numbers.setdefault(row["name"], {})
         for name, value in row["numbers"].items():
             mine.setdefault(name, []).append(value)
@@ -133,16 +149,23 @@ def summary(record: Record, command: str) -> dict[str, Any]:
         "mcc_floors": {
             name: round(floor.values["mcc_pearson"], 4) for name, floor in outcome.floors.items() if floor.values
         },
-        "command": command,
-        "date": datetime.now(UTC).date().isoformat(),
-        "environment": {**record.environment, "processor": processor()},
+        **origin(command, record.environment),
     }
+
+
+def origin(command: str, versions: dict[str, Any]) -> dict[str, Any]:
+    """Return what repeats a row, and when and where it was measured."""
+    today = datetime.now(UTC).date().isoformat()
+    return {"command": command, "date": today, "environment": {**versions, "processor": processor()}}
 
 
 def page(found: Recipe, rows: Sequence[dict[str, Any]], numbers: Numbers, figures: Sequence[str]) -> str:
     """Return the tables, one line per experiment with the least and the greatest over the seeds, and the figures."""
     floors: dict[str, list[float]] = {}
+    broken = [f"- {row['name']}, seed {row['seed']}: {row['not_finished']}." for row in rows if "not_finished" in row]
     for row in rows:
+        if "not_finished" in row:
+            continue
         for name, value in row["mcc_floors"].items():
             floors.setdefault(name, []).append(value)
     known = {name for mine in numbers.values() for name in mine}
@@ -172,6 +195,7 @@ def page(found: Recipe, rows: Sequence[dict[str, Any]], numbers: Numbers, figure
         + ", ".join(f"{floor} {statistics.mean(values):.3f}" for floor, values in floors.items())
         + ".",
         "",
+        *(["## Not finished", "", *broken, ""] if broken else []),
         *figures,
         "## How and where",
         "",

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from contrica import cli, recipes
-from contrica.errors import UnknownNameError
+from contrica.errors import NonFiniteError, UnknownNameError
 from contrica.recipes import RECIPES, recipe, running
 from contrica.report import read_run
 
@@ -150,6 +150,23 @@ def test_an_interrupted_run_leaves_with_130_and_no_folder(capsys, trained, tmp_p
     assert cli.main(["run", "photo"]) == 130
     assert "Traceback" not in capsys.readouterr().err
     assert names(tmp_path) == set()
+
+
+def test_an_experiment_that_diverges_is_named_after_the_others_with_exit_code_2(capsys, trained, tmp_path, monkeypatch):
+    plain = running.run
+
+    def diverging(experiment, *, on_step=None):
+        if experiment.seed == 1:
+            raise NonFiniteError("training needs finite numbers, but at step 7 the loss is nan")
+        return plain(experiment, on_step=on_step)
+
+    monkeypatch.setattr(running, "run", diverging)
+    assert cli.main(["run", "photo", "--seeds", "0-2", "--steps", "3", "--jobs", "1"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert re.fullmatch(r"contrica: 1 of 3 experiments .* of seed 1: training needs .* nan\n", said.err)
+    assert [experiment.seed for experiment in trained] == [0, 2]
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_bug_is_not_dressed_up_as_bad_input(trained, monkeypatch):

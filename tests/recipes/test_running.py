@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from contrica.errors import DomainError
+from contrica.errors import DomainError, NonFiniteError
 from contrica.recipes import RecordCache, default_jobs, run_all, running, workers
 from small_table import table
 from synthetic_records import record
@@ -44,6 +44,33 @@ def test_a_table_that_broke_resumes_where_it_stopped(ran, tmp_path):
     broken.close()
     assert names(run_all(table(3), jobs=1, cache=cache)) == WANTED
     assert ran == ["number 0", "number 1", "number 2"]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_one_that_diverges_is_named_when_the_others_are_finished_and_kept(jobs, monkeypatch, tmp_path):
+    joblib = pytest.importorskip("joblib")
+    monkeypatch.setattr(running, "workers", lambda backend, address: joblib.parallel_config(backend="threading"))
+
+    def run(experiment, *, on_step=None):
+        if experiment.seed in diverging:
+            raise NonFiniteError(f"loss is nan at step {experiment.seed}")
+        return record(experiment.name, dim=2)
+
+    monkeypatch.setattr(running, "run", run)
+    diverging, cache, found, told = {0, 2}, RecordCache(tmp_path), {}, []
+    says = (
+        "2 of 4 experiments .*'number 0' of seed 0: loss is nan at step 0; 'number 2' of seed 2: loss is nan at step 2$"
+    )
+    table_of_four = run_all(
+        table(4), jobs=jobs, cache=cache, on_failure=lambda number, error: told.append((number, str(error)))
+    )
+    with pytest.raises(NonFiniteError, match=says):
+        found.update(table_of_four)
+    assert names(found.items()) == {1: "number 1", 3: "number 3"}
+    assert sorted(told) == [(0, "loss is nan at step 0"), (2, "loss is nan at step 2")]
+    diverging.clear()
+    assert names(run_all(table(4), jobs=jobs, cache=cache)) == {**WANTED, 3: "number 3"}
+    assert cache.num_found == 2
 
 
 def test_without_a_cache_all_is_run_again(ran):

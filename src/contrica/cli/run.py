@@ -52,7 +52,8 @@ def run(
 ) -> None:
     """Run a recipe and leave a folder with record.json, table.md and index.html.
 
-    Each finished experiment is kept in the cache, so a run that was stopped resumes where it was.
+    Each finished experiment is kept in the cache, so a run that was stopped resumes where it was. One that diverges
+    does not stop the others; it is named when these are finished, and no page is written.
     """
     found = recipe(name)
     asked = {} if image is None else {"image": image}

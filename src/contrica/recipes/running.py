@@ -1,10 +1,14 @@
-"""Experiments one after another in this process, or side by side in processes of one thread each."""
+"""Experiments one after another in this process, or side by side in processes of one thread each.
+
+One that diverges does not keep the others from being finished; it is reported when they are.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
 from contrica import _checks
+from contrica.errors import NonFiniteError
 from contrica.experiment import run
 from contrica.recipes.cache import RecordCache
 from contrica.recipes.recipe import AnyExperiment, AnyRecord
@@ -13,6 +17,8 @@ from contrica.recordings import RecordingExperiment, run_recording
 from contrica.training import StepRecord
 
 OnStep = Callable[[int, StepRecord], None]
+OnFailure = Callable[[int, NonFiniteError], None]
+Outcome = AnyRecord | NonFiniteError
 
 
 def default_jobs(num_experiments: int) -> int:
@@ -29,6 +35,7 @@ def run_all(
     *,
     jobs: int,
     on_step: OnStep | None = None,
+    on_failure: OnFailure | None = None,
     cache: RecordCache | None = None,
     backend: Backend = "processes",
     address: str | None = None,
@@ -42,6 +49,8 @@ def run_all(
         Experiments side by side. With 1 on this machine, all run in this process, with the threads that torch has here.
     on_step : callable, optional
         Sees the experiment's number and the record of each step; only with ``jobs=1``.
+    on_failure : callable, optional
+        Sees the number of an experiment that diverged, and its error, as soon as it is known.
     cache : RecordCache, optional
         Where finished experiments are looked up before and kept after. None looks up and keeps nothing.
     backend : "processes", "dask" or "ray"
@@ -54,6 +63,8 @@ def run_all(
     DomainError, DtypeError
         If ``jobs`` is no positive whole number, if a package that the backend needs is not installed, or if no cluster
         answers at the address.
+    NonFiniteError
+        After the last record, if experiments met numbers that are not finite: it names each of them.
     """
     _checks.count(jobs, "jobs")
     carrier = checked_backend(backend, address)
@@ -68,13 +79,27 @@ def run_all(
         finished = _one_by_one(waiting, on_step)
     else:
         finished = _side_by_side(waiting, jobs, carrier, address)
-    for number, record in finished:
+    failures = {}
+    for number, outcome in finished:
+        if isinstance(outcome, NonFiniteError):
+            failures[number] = outcome
+            if on_failure is not None:
+                on_failure(number, outcome)
+            continue
         if cache is not None:
-            cache.keep(waiting[number], record)
-        yield number, record
+            cache.keep(waiting[number], outcome)
+        yield number, outcome
+    if failures:
+        named = "; ".join(
+            f"{waiting[number].name!r} of seed {waiting[number].seed}: {failures[number]}"
+            for number in sorted(failures)
+        )
+        raise NonFiniteError(
+            f"{len(failures)} of {len(experiments)} experiments did not finish, the others did: {named}"
+        )
 
 
-def _one_by_one(experiments: dict[int, AnyExperiment], on_step: OnStep | None) -> Iterator[tuple[int, AnyRecord]]:
+def _one_by_one(experiments: dict[int, AnyExperiment], on_step: OnStep | None) -> Iterator[tuple[int, Outcome]]:
     for number, experiment in experiments.items():
         yield number, _run(experiment, None if on_step is None else _bound(on_step, number))
 
@@ -85,7 +110,7 @@ def _bound(on_step: OnStep, number: int) -> Callable[[StepRecord], None]:
 
 def _side_by_side(
     experiments: dict[int, AnyExperiment], jobs: int, backend: Backend, address: str | None
-) -> Iterator[tuple[int, AnyRecord]]:
+) -> Iterator[tuple[int, Outcome]]:
     if not experiments:
         return
     with workers(backend, address):
@@ -100,12 +125,15 @@ def _side_by_side(
             yield from joblib.Parallel(n_jobs=min(jobs, len(tasks)), return_as="generator_unordered")(tasks)
 
 
-def _one(number: int, experiment: AnyExperiment) -> tuple[int, AnyRecord]:
+def _one(number: int, experiment: AnyExperiment) -> tuple[int, Outcome]:
     torch.set_num_threads(1)
     return number, _run(experiment, None)
 
 
-def _run(experiment: AnyExperiment, on_step: Callable[[StepRecord], None] | None) -> AnyRecord:
-    if isinstance(experiment, RecordingExperiment):
-        return run_recording(experiment, on_step=on_step)
-    return run(experiment, on_step=on_step)
+def _run(experiment: AnyExperiment, on_step: Callable[[StepRecord], None] | None) -> Outcome:
+    try:
+        if isinstance(experiment, RecordingExperiment):
+            return run_recording(experiment, on_step=on_step)
+        return run(experiment, on_step=on_step)
+    except NonFiniteError as failure:
+        return failure
