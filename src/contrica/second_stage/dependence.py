@@ -6,6 +6,11 @@ T* permutes each column by itself. Squares, because an unmixing that is off by a
 in t^2 only (the fourth cumulants k_1112 and k_1222 of independent columns are 0), so an estimated unmixing is not
 mistaken for dependence, as it would be by distance correlation. What the squares do not see stays unseen, and so does
 dependence that is weak for the rows given: uniform factors of rank correlation .3 pass, and ICA then reaches .97.
+
+There is no tolerance for bent codes of independent factors, because size does not tell the two apart. Ten codes of
+uniform factors with normal pairs, trained with the exponent 3 (R2 .998), whose axes ICA finds to .999, and ten uniform
+factors of copula correlation .3, whose axes it finds to .95, have squares of components that correlate by .016 both
+(root mean square, 65 536 rows). Twice that would admit copula correlation .7 (.033), whose axes ICA misses (.54).
 """
 
 import numpy as np
