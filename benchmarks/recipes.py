@@ -145,6 +145,7 @@ def summary(record: Record, command: str) -> dict[str, Any]:
         "learned": {name: [round(value, 4) for value in values] for name, values in outcome.learned.items()},
         "why": shortfall(outcome),
         "second_stage": None if stage is None else stage.text,
+        "selection": outcome.selection,
         "guarantee": record.guarantee["text"].partition("\n")[0],
         "mcc_floors": {
             name: round(floor.values["mcc_pearson"], 4) for name, floor in outcome.floors.items() if floor.values
@@ -177,13 +178,15 @@ def page(found: Recipe, rows: Sequence[dict[str, Any]], numbers: Numbers, figure
         for name, mine in numbers.items()
     ]
     beside = published_table(found.published, numbers)
+    selected = [f"- {row['name']}, seed {row['seed']}: {row['selection']}" for row in rows if row.get("selection")]
     lines = [
         f"# {found.title}",
         "",
         found.summary,
         "",
         *(["## Beside published values", "", beside] if beside else []),
-        *(["## Held out", ""] if beside else []),
+        *(["## Selected from the pairs", "", *selected, ""] if selected else []),
+        *(["## Held out", ""] if beside or selected else []),
         "The middle of the seeds, and the least and the greatest in brackets. The gap is in the unit of the loss. The"
         " excess is the loss less the best one on the same batch, in nats, and the noise its deviation from batch to"
         " batch; the reason is told by rule from these, for the last seed.",

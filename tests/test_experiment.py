@@ -7,7 +7,7 @@ import torch
 
 from contrica.dissimilarities import BlockSum, NormPower, PowerSum, SphereDot, SquaredEuclidean
 from contrica.encoders import BoxOutput, ProductOutput, SphereOutput, Unbounded
-from contrica.experiment import Experiment, FoldedMixing, MLPMixing, Neighbourhoods, Offsets, run
+from contrica.experiment import Experiment, FoldedMixing, MLPMixing, Neighbourhoods, Offsets, Selection, run
 from contrica.latents import (
     ExponentialTiltMarginal,
     LaplaceConditional,
@@ -133,6 +133,7 @@ def test_what_was_learned_stands_in_the_order_of_the_matched_factors():
 def test_nothing_is_learned_besides_where_nothing_asks_for_it(record):
     assert record.learned == {}
     assert record.second_stage is None
+    assert record.selection is None
 
 
 @pytest.mark.slow
@@ -143,6 +144,18 @@ def test_a_second_stage_that_nothing_supports_says_why_and_claims_nothing():
     assert made.second_stage["holds"] is False
     assert made.second_stage["scores"] is None
     assert "nothing identifies the axes" in made.second_stage["text"]
+
+
+@pytest.mark.slow
+def test_a_dissimilarity_that_is_selected_from_the_pairs_replaces_the_one_that_was_given():
+    space = Euclidean(2)
+    law = LatentModel(NormalMarginal(space), LaplaceConditional(space, 0.1))
+    selection = Selection(TrainingOptions(steps=60, batch_size=64), exponents=(1.0, 2.0), num_held_out=400)
+    made = run(experiment(latents=law, dissimilarity=PowerSum(2, exponent=2.0), selection=selection))
+    assert made.selection["chosen"] == "exponent 1"
+    assert made.guarantee["axes"] is True
+    assert made.experiment["dissimilarity"].startswith("PowerSum(2, exponent=2")
+    assert made.scores == run(experiment(latents=law)).scores
 
 
 @pytest.mark.slow

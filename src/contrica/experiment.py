@@ -1,7 +1,7 @@
 """An experiment is a frozen value that says everything; running it gives a record that says what came out.
 
-latents -> mixing -> pairs -> encoder, critic -> loss -> held-out codes -> scores, each from its own named stream of
-random numbers, so that a change of one leaves the draws of the others as they were.
+latents -> mixing -> pairs -> (delta) -> encoder, critic -> loss -> held-out codes -> scores, each from its own named
+stream of random numbers, so that a change of one leaves the draws of the others as they were.
 """
 
 import copy
@@ -11,7 +11,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -37,6 +37,7 @@ from contrica.pairs import NeighbourhoodPairs, PairBatch, PairSource, SimulatedP
 from contrica.pairs.neighbourhood import NeighbourhoodForm
 from contrica.record import Record, environment, plain
 from contrica.second_stage import resolve_axes
+from contrica.selection import DissimilaritySelection, select_dissimilarity
 from contrica.training import StepRecord, TrainingOptions, train
 from contrica.training.axes import turn_to_axes
 from contrica.training.noise_axes import turn_to_noise_axes
@@ -163,6 +164,19 @@ class Neighbourhoods:
 
 
 @dataclass(frozen=True)
+class Selection:
+    """Choose one exponent of the dissimilarity from the pairs, see `contrica.select_dissimilarity`.
+
+    ``training`` is the first of the fits that it makes. Where pairs cannot tell, it is the exponent 2, if that is among
+    ``exponents`` and as good as the best: codes are then affine in the factors, and turned by nothing.
+    """
+
+    training: TrainingOptions
+    exponents: tuple[float, ...] = (1.0, 2.0, 3.0)
+    num_held_out: int = 8192
+
+
+@dataclass(frozen=True)
 class Experiment:
     """Everything that determines a run on simulated pairs.
 
@@ -191,6 +205,8 @@ class Experiment:
     turn_steps : tuple of int
         After these steps the codes are turned to the axes along which pairs differ; for MLP encoders and power sums of
         one exponent other than 2, see `training.axes`, or of exponent 2 on the sphere, see `training.noise_axes`.
+    selection : Selection, optional
+        Where given, the dissimilarity is not the one above but is selected from the pairs before the fit.
     second_stage : bool
         Whether axes are sought in the codes of pairs of their own, see `contrica.resolve_axes`, and scored as well.
     num_test : int
@@ -214,6 +230,7 @@ class Experiment:
     latent_noise: float = 0.0
     observation_noise: float = 0.0
     second_stage: bool = False
+    selection: Selection | None = None
 
     @property
     def is_noisy(self) -> bool:
@@ -250,12 +267,16 @@ def run(experiment: Experiment, *, on_step: Callable[[StepRecord], None] | None 
     )
     encoder, critic = build_model(experiment, source)
     options = experiment.training
+    watch = _Stopwatch()
+    chosen = experiment.selection
+    selected = None if chosen is None else _select(chosen, experiment, encoder, critic, source)
+    watch.stop()
     stream = experiment.stream("held-out")
     held_out = [source.draw_with_latents(options.batch_size, generator=stream) for _ in range(HELD_OUT_BATCHES)]
     best = _mean_oracle_loss(experiment, [(latents, positives) for _, latents, positives in held_out])
     curve: list[dict[str, float | None]] = []
     every = max(1, options.steps // CURVE_POINTS)
-    watch = _Stopwatch()
+    watch.start()
     stream, turning, cells = experiment.stream("pairs"), experiment.stream("turns"), experiment.neighbourhoods
     neighbours, pool_sizes = None, {} if cells is None else cells.pool_sizes(options.steps, options.batch_size)
     if cells is not None:
@@ -275,7 +296,7 @@ def run(experiment: Experiment, *, on_step: Callable[[StepRecord], None] | None 
     watch.stop()
 
     ratio = _ratio(experiment)
-    promise = _promise(experiment)
+    promise = _promise(experiment if selected is None else replace(experiment, dissimilarity=selected.dissimilarity))
     batch, latents, positives = source.draw_with_latents(experiment.num_test, generator=experiment.stream("test"))
     with torch.no_grad():
         codes, positive_codes = encoder(batch.anchors), encoder(batch.positives)
@@ -297,8 +318,29 @@ def run(experiment: Experiment, *, on_step: Callable[[StepRecord], None] | None 
         processor_seconds=watch.processor,
         second_stage=_second_stage(experiment, encoder, source, codes, latents) if experiment.second_stage else None,
         learned=_learned(encoder, critic, scores.matching),
+        selection=None if selected is None else selected.to_dict(),
         environment=environment(),
     )
+
+
+def _select(
+    chosen: Selection, experiment: Experiment, encoder: MLP | Conv, critic: Critic, source: SimulatedPairs
+) -> DissimilaritySelection:
+    """Give ``critic`` the dissimilarity that held-out pairs ask for; the encoder stays as it starts."""
+    stream = experiment.stream("selection")
+    selected = select_dissimilarity(
+        encoder,
+        critic,
+        experiment.loss,
+        source,
+        source.draw(chosen.num_held_out, generator=stream),
+        exponents=chosen.exponents,
+        learned_from=(),
+        options=chosen.training,
+        generator=stream,
+    )
+    critic.dissimilarity = selected.dissimilarity
+    return selected
 
 
 @torch.no_grad()
@@ -334,6 +376,10 @@ class _Stopwatch:
 
     def __init__(self) -> None:
         self.wall = self.processor = 0.0
+        self.start()
+
+    def start(self) -> None:
+        """Count from here."""
         self._begun = time.perf_counter(), time.process_time()
 
     def stop(self) -> None:
@@ -346,7 +392,7 @@ class _Stopwatch:
         """Leave out what is done inside."""
         self.stop()
         yield
-        self._begun = time.perf_counter(), time.process_time()
+        self.start()
 
 
 def build_model(experiment: Experiment, source: SimulatedPairs) -> tuple[MLP | Conv, Critic]:

@@ -59,6 +59,8 @@ class Record:
     learned : dict or None
         Numbers of the dissimilarity and the output space that were learned, one list each, in the order of the factors
         that the codes were matched to where there is one per code.
+    selection : dict or None
+        Where the dissimilarity was selected from the pairs: as `contrica.DissimilaritySelection.to_dict` gives it.
     """
 
     experiment: dict[str, Any]
@@ -76,6 +78,7 @@ class Record:
     processor_seconds: float | None = None
     second_stage: dict[str, Any] | None = None
     learned: dict[str, list[float]] | None = None
+    selection: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain JSON values."""

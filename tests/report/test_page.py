@@ -1,3 +1,4 @@
+import dataclasses
 import html
 import re
 from html.parser import HTMLParser
@@ -130,6 +131,12 @@ def test_the_guarantee_stands_there_with_its_conditions():
     items = re.findall(r"<li>(.*?)</li>", SINGLE)
     assert items == ["the mixing is injective", "the loss is at its global optimum"]
     assert "Lamperti 1958" in said(SINGLE)
+
+
+def test_a_dissimilarity_that_was_selected_stands_there_with_the_reason():
+    made = dataclasses.replace(record(), selection={"words": "exponent 2 is chosen; 1 & 3 do as well."})
+    assert "Dissimilarity from the pairs exponent 2 is chosen; 1 & 3 do as well." in said(page(run_of(made)))
+    assert "Dissimilarity from the pairs" not in said(page(run_of(record())))
 
 
 def test_a_refused_guarantee_is_said_to_be_none():

@@ -15,7 +15,10 @@ helps is a critic that is softer than the truth:
                 published form: it keeps the codes at a smaller scale, the softer the smaller the batch. Both stand
                 where both were run. Generalised normal pairs, which share 21 nats, need the second
 
-Three rows leave the axes open and are published at the floor of a random rotation; there a second stage seeks them.
+Three rows leave the axes open and are published at the floor of a random rotation; there a second stage seeks them. The
+model of exponent 3 on normal pairs bends the codes: squares of their components correlate by .02, and the second stage,
+which cannot tell that from factors that depend on each other, refuses. So this row stands there with its exponent
+selected from the pairs as well.
 (Zimmermann, Sharma, Schneider, Bethge, Brendel 2021, arXiv 2102.08850.)
 """
 
@@ -25,7 +28,7 @@ from typing import Literal
 from contrica.contrast import NegativeSource
 from contrica.dissimilarities import PowerSum, SphereDot
 from contrica.encoders import BoxOutput, SphereOutput
-from contrica.experiment import Experiment, MLPMixing, Neighbourhoods, Offsets
+from contrica.experiment import Experiment, MLPMixing, Neighbourhoods, Offsets, Selection
 from contrica.latents import (
     Conditional,
     GeneralisedNormalConditional,
@@ -92,6 +95,7 @@ class Row:
     r2: tuple[float, float] | None = None
     mcc: tuple[float, float] | None = None
     second_stage: bool = False
+    selection: Selection | None = None
 
     def experiment(self, seed: int, steps: int | None) -> Experiment:
         """Return it for a seed."""
@@ -123,6 +127,7 @@ class Row:
             neighbourhoods=model.neighbourhoods,
             turn_steps=TURN_STEPS if turned else (),
             second_stage=self.second_stage,
+            selection=self.selection,
             seed=seed,
         )
 
@@ -159,6 +164,9 @@ CALIBRATED_NORMAL = Model(
 )
 CALIBRATED_LAPLACE = replace(CALIBRATED_NORMAL, exponent=1.0, steps=1000, batch_size=1024)
 CALIBRATED_CUBIC = replace(CALIBRATED_NORMAL, exponent=3.0)
+SELECTION = Selection(
+    TrainingOptions(steps=600, batch_size=1024, optimizer="soap", learning_rate=3e-2, betas=(0.9, 0.95))
+)
 WALK = Model(
     "unbounded", negatives="positives", candidate_offset=True, steps=3000, learning_rate=1e-2, widths=(64, 64, 64)
 )
@@ -222,6 +230,15 @@ ROWS = (
         r2=(99.69, 0.02),
         mcc=(43.80, 2.15),
         second_stage=True,
+    ),
+    Row(
+        "box, normal(.05); model unbounded, exponent from the pairs",
+        UNIFORM_BOX,
+        NORMAL,
+        replace(CALIBRATED_NORMAL, exponent=3.0),
+        mcc=(43.80, 2.15),
+        second_stage=True,
+        selection=SELECTION,
     ),
     Row(
         "sphere, normal(1) marginal, Laplace(.05); model sphere, vMF",

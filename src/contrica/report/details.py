@@ -23,6 +23,7 @@ def details(outcome: Outcome, *, level: str = "h2") -> str:
         "Scores": _scores(outcome),
         "Where the camera was": _photograph(outcome),
         "True and recovered factors": _factors(outcome),
+        "Dissimilarity from the pairs": "" if outcome.selection is None else element("p", words(outcome.selection)),
         "Axes by a second stage": _second_stage(outcome),
         "Loss against its optimum": _loss(outcome),
         "What the theory promises": _guarantee(outcome),

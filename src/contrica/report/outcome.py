@@ -73,7 +73,8 @@ class Outcome:
 
     ``scores`` has the keys of ``METRICS``; ``in_sample`` has R2 and MCC by the published protocol; ``correlations`` are
     the matched ones, per factor; ``curve`` holds (step, held-out loss) in nats, without the points at which the loss
-    was not finite; ``learned`` holds learned numbers of delta and of the output, in the order of the matched factors.
+    was not finite; ``learned`` holds learned numbers of delta and of the output, in the order of the matched factors;
+    ``selection`` says which dissimilarity was selected from the pairs, None where it was given.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Outcome:
     window: Window | None
     condition_number: float | None
     second_stage: SecondStage | None
+    selection: str | None
     learned: dict[str, tuple[float, ...]]
     seconds: float
     processor_seconds: float | None
@@ -161,6 +163,7 @@ class Outcome:
             window=_window(record.experiment.get("mixing")),
             condition_number=number(record.mixing.get("condition_number")),
             second_stage=None if record.second_stage is None else SecondStage.read(record.second_stage),
+            selection=None if record.selection is None else str(record.selection["words"]),
             learned={str(name): tuple(map(real, values)) for name, values in (record.learned or {}).items()},
             seconds=real(record.seconds),
             processor_seconds=number(record.processor_seconds),
