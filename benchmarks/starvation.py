@@ -15,18 +15,11 @@ from functools import partial
 from typing import Any
 
 import torch
-from time_to_identification import RESULTS, ROWS, START_ROWS, TURNS, Problem, Row, Stopwatch, ours, processor
-from torch import nn
+from time_to_identification import LADDER, RESULTS, ROWS, TURNS, Row, ours, processor
 
-from contrica.dissimilarities import PowerSum
-from contrica.encoders import MLP
 from contrica.record import environment
-from contrica.training import TrainingOptions
-from contrica.training.soap import SOAP
 
 ADAM = {"optimizer": "adamw", "betas": (0.9, 0.99), "learning_rate": 4e-3}
-SCALES = (0.4, 0.2, 0.1, 0.05)
-"""Noise of the telescoped ratios and of the curriculum, widest first."""
 
 
 def variants(steps: int) -> dict[str, Row]:
@@ -45,7 +38,8 @@ def variants(steps: int) -> dict[str, Row]:
         "AdamW, neighbourhoods, codes turned": replace(best, **ADAM),
         "SOAP, plain batches": plain,
         "SOAP, plain, the anchor among its negatives": replace(plain, negatives="anchors_including_self"),
-        "SOAP, plain, from wide to narrow pairs": replace(plain, wide_first=SCALES[:-1]),
+        "SOAP, plain, from wide to narrow pairs": replace(plain, wide_first=LADDER[:0:-1]),
+        "SOAP, telescoped ratios": best.telescoped(steps),
         "SOAP, plain, queue of 4096": replace(plain, queue_size=4096),
         "SOAP, plain, weights averaged": replace(plain, averaging=0.98),
         "SOAP, plain, codes turned": replace(best, neighbourhoods=None),
@@ -62,52 +56,12 @@ def variants(steps: int) -> dict[str, Row]:
     }
 
 
-def telescoped(row: Row, seed: int) -> dict[str, Any]:
-    """Return a run by telescoped ratios: the positive is told from the next wider one, level by level.
-
-        log p_1(x~|x)/p(x~) = sum_k log p_k(x~|x)/p_k+1(x~|x),    each ratio ~ b_k - lambda_k delta(f(x), f(x~))
-
-    with pairs of every scale drawn for one anchor and p(x~) after the widest. Logistic loss per level, one encoder.
-    (Rhodes, Xu, Gutmann 2020, arXiv 2006.12204.)
-    """
-    problem, watch = Problem(row, seed), Stopwatch()
-    laws = [row.latent_model(scale).conditional for scale in reversed(SCALES)]
-    marginal = row.latent_model().marginal
-    with watch:
-        start = problem.source.draw(START_ROWS, generator=problem.generator).anchors
-        encoder = MLP(row.dim, row.dim, widths=row.widths, generator=problem.generator)
-        encoder.start_from(start)
-        delta = PowerSum(row.dim, exponent=row.exponent)
-        biases, weights = nn.Parameter(torch.zeros(len(laws))), nn.Parameter(torch.zeros(len(laws)))
-        parameters = [*encoder.parameters(), biases, weights]
-        optimizer = SOAP(parameters, lr=row.learning_rate, betas=row.betas)
-        options = TrainingOptions(steps=row.steps, learning_rate=row.learning_rate)
-        for step in range(1, row.steps + 1):
-            with torch.no_grad():
-                latents = marginal.sample(row.batch_size, generator=problem.generator)
-                ladder = [law.sample(latents, generator=problem.generator) for law in laws]
-                ladder.append(marginal.sample(row.batch_size, generator=problem.generator))
-                views = problem.mixing(torch.cat([latents, *ladder]))
-            anchors, *codes = encoder(views).split(row.batch_size)
-            distances = torch.stack([delta(anchors, code) for code in codes])
-            narrow = biases[:, None] - weights.exp()[:, None] * distances[:-1]
-            wide = biases[:, None] - weights.exp()[:, None] * distances[1:]
-            loss = (nn.functional.softplus(-narrow) + nn.functional.softplus(wide)).mean(1).sum()
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(parameters, options.clip_norm)
-            for group in optimizer.param_groups:
-                group["lr"] = options.learning_rate_at(step)
-            optimizer.step()
-    last = {"step": row.steps, "wall": watch.wall, "processor": watch.processor, **problem.scores(encoder)}
-    return {"seed": seed, "curve": [last], "passed": None, "last": last}
-
-
 def main() -> None:
     """Read the arguments, run, write after every run; other seeds of the same settings are kept."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--only", nargs="+", help="variants by name; all if not given")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--limit", type=float, default=600.0, help="wall seconds of training per run")
     arguments = parser.parse_args()
@@ -122,8 +76,6 @@ def main() -> None:
     }
     rows = variants(arguments.steps)
     runners = {name: partial(ours, row, limit=arguments.limit, checks=4) for name, row in rows.items()}
-    rows["SOAP, telescoped ratios"] = plain = replace(rows["SOAP, plain batches"])
-    runners["SOAP, telescoped ratios"] = partial(telescoped, plain)
     RESULTS.mkdir(exist_ok=True)
     kept = RESULTS / "starvation.json"
     result: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
@@ -131,10 +83,12 @@ def main() -> None:
     settings = {name: json.loads(json.dumps(asdict(row))) for name, row in rows.items()}
     old = result["variants"]
     result["variants"] = {
-        name: old[name] if name in old and old[name]["row"] == row else {"row": row, "runs": []}
+        name: old[name] if name in old and row | old[name]["row"] == row else {"row": row, "runs": []}
         for name, row in settings.items()
     }
     for name, runner in runners.items():
+        if arguments.only is not None and name not in arguments.only:
+            continue
         for seed in arguments.seeds:
             others = [run for run in result["variants"][name]["runs"] if run["seed"] != seed]
             result["variants"][name]["runs"] = [*others, runner(seed=seed)]

@@ -32,9 +32,9 @@ from contrica.encoders import MLP
 from contrica.evaluation import linear_r2, mcc
 from contrica.experiment import Neighbourhoods
 from contrica.latents import LaplaceConditional, LatentModel, NormalConditional, UniformMarginal
-from contrica.losses import InfoNCE
+from contrica.losses import NCE, InfoNCE
 from contrica.mixing import InvertibleMLP
-from contrica.pairs import PairBatch, SimulatedPairs
+from contrica.pairs import PairBatch, SimulatedLadder, SimulatedPairs
 from contrica.record import environment
 from contrica.spaces import Box
 from contrica.training import TrainingOptions, train
@@ -60,7 +60,9 @@ class Row:
     ``bar`` is the published score in the setting nearest to it, or None where none is published. ``wide_first`` are
     scales of noise through which the pairs go, for as many steps each, before they have their own for the last half of
     the steps; ``averaging`` is the decay of a running mean of the weights, which is then what is scored. The rate
-    follows its schedule for ``schedule_steps``, of which ``steps`` are made.
+    follows its schedule for ``schedule_steps``, of which ``steps`` are made. With a ``ladder``, scales from narrow to
+    wide, each anchor has a positive of every scale and each is told from the next wider one, by NCE; else the loss is
+    InfoNCE.
     """
 
     law: str
@@ -83,6 +85,7 @@ class Row:
     starts_spread: bool = True
     wide_first: tuple[float, ...] = ()
     averaging: float = 0.0
+    ladder: tuple[float, ...] = ()
 
     @property
     def exponent(self) -> float:
@@ -95,8 +98,15 @@ class Row:
         kind = LaplaceConditional if self.law == "laplace" else NormalConditional
         return LatentModel(UniformMarginal(space), kind(space, self.scale if scale is None else scale))
 
+    def telescoped(self, steps: int) -> "Row":
+        """Return the row with a ladder in place of neighbourhoods and turns."""
+        return replace(self, ladder=LADDER, steps=steps, batch_size=1024, neighbourhoods=None, turn_steps=())
+
 
 TURNS = (100, 200, 300, 400, 500)
+
+LADDER = (0.05, 0.1, 0.2, 0.4)
+"""Noise of telescoped ratios, narrowest first."""
 
 ROWS = {
     "laplace-.05": Row("laplace", 0.05, 10, "mcc", 0.9857, steps=1000, turn_steps=TURNS),
@@ -105,6 +115,16 @@ ROWS = {
     "laplace-.05-20": Row("laplace", 0.05, 20, "mcc", None, steps=4000, widths=(128, 128, 128), turn_steps=TURNS),
     "laplace-.05-50": Row("laplace", 0.05, 50, "mcc", None, steps=2000, widths=(256, 256, 256), turn_steps=TURNS),
 }
+ROWS |= {
+    "normal-.05 telescoped": ROWS["normal-.05"].telescoped(4000),
+    "laplace-.05 telescoped": ROWS["laplace-.05"].telescoped(1000),
+    "laplace-.05-20 telescoped": ROWS["laplace-.05-20"].telescoped(3000),
+    "laplace-.05-50 telescoped": ROWS["laplace-.05-50"].telescoped(3000),
+}
+
+
+STRANGERS = 128
+"""Negatives of all anchors where their positives are a ladder."""
 
 
 class Stopwatch:
@@ -160,7 +180,7 @@ class Problem:
 
 
 def ours(row: Row, seed: int, limit: float, checks: int) -> dict[str, Any]:
-    """Train on neighbourhood batches until the schedule or the seconds end, and score now and then."""
+    """Train as the row says until the schedule or the seconds end, and score now and then."""
     problem = Problem(row, seed)
     watch = Stopwatch()
     with watch:
@@ -175,10 +195,14 @@ def ours(row: Row, seed: int, limit: float, checks: int) -> dict[str, Any]:
             pool_sizes = cells.pool_sizes(row.steps, row.batch_size)
         elif row.wide_first:
             source = Narrowing(row, problem.mixing)
+        elif row.ladder:
+            models = [row.latent_model(scale) for scale in row.ladder]
+            laws = [model.conditional for model in models]
+            source = SimulatedLadder(models[0].marginal, laws, problem.mixing, num_strangers=STRANGERS)
         records = train(
             encoder,
-            Critic(PowerSum(row.dim, exponent=row.exponent)),
-            InfoNCE(),
+            Critic(PowerSum(row.dim, exponent=row.exponent), bias=bool(row.ladder), num_rungs=len(row.ladder) or 1),
+            NCE() if row.ladder else InfoNCE(),
             source,
             options=TrainingOptions(
                 steps=row.schedule_steps or row.steps,
@@ -260,7 +284,8 @@ def table(rows: dict[str, Any]) -> str:
         "# Time to identification",
         "",
         "Seconds of training until every later check on 4096 held-out rows reaches the bar. On a machine that is shared"
-        " with other work wall seconds are inflated; processor seconds are added up over threads.",
+        " with other work wall seconds are inflated; processor seconds are added up over threads. Telescoped: an anchor"
+        " has a positive of every scale of a ladder, told from the next wider one; other rows see pairs of one scale.",
         "",
         "| pairs | n | bar | seed | wall s | processor s | step | last check: MCC | R2 | wall s | processor s | step |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
@@ -275,9 +300,11 @@ def table(rows: dict[str, Any]) -> str:
             when = (
                 f"{found['wall']:.0f} | {found['processor']:.0f} | {found['step']}" if found else "- | - | not reached"
             )
+            ladder = ", telescoped" if row.get("ladder") else ""
             lines.append(
-                f"| {row['law']} {row['scale']} | {row['dim']} | {bar} | {run['seed']} | {when} | {last['mcc']:.4f} |"
-                f" {last['r2']:.4f} | {last['wall']:.0f} | {last['processor']:.0f} | {last['step']} of {row['steps']} |"
+                f"| {row['law']} {row['scale']}{ladder} | {row['dim']} | {bar} | {run['seed']} | {when} |"
+                f" {last['mcc']:.4f} | {last['r2']:.4f} | {last['wall']:.0f} | {last['processor']:.0f} |"
+                f" {last['step']} of {row['steps']} |"
             )
     lines += ["", "The published protocol, a few steps on the same machine in the same run, extrapolated:", ""]
     lines += [
@@ -328,7 +355,7 @@ def main() -> None:
         row = ROWS[name] if arguments.steps is None else replace(ROWS[name], steps=arguments.steps)
         settings = json.loads(json.dumps(asdict(row)))
         entry: dict[str, Any] = rows.get(name, {})
-        if entry.get("row") != settings:
+        if settings | entry.get("row", {}) != settings:  # a field that came later had its default then
             entry = {"row": settings, "ours": [], "published": None}
         rows[name] = entry
         if row.bar is not None and arguments.published_steps:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.stats import kstest
 from torch import nn
 
 from contrica.contrast import pair_loss
@@ -13,7 +14,13 @@ from contrica.dissimilarities import PowerSum
 from contrica.encoders import MLP
 from contrica.errors import DomainError, DtypeError, ShapeError
 from contrica.evaluation import mcc
-from contrica.latents import LaplaceConditional, LatentModel, NormalConditional, UniformMarginal
+from contrica.latents import (
+    ExponentialTiltMarginal,
+    LaplaceConditional,
+    LatentModel,
+    NormalConditional,
+    UniformMarginal,
+)
 from contrica.losses import NCE, NWJ, SCL, InfoNCE
 from contrica.mixing import InvertibleMLP
 from contrica.pairs import (
@@ -165,10 +172,10 @@ def test_the_loss_is_the_sum_over_rungs_and_the_contrast_of_the_widest():
     torch.testing.assert_close(value.item(), expected, rtol=1e-12, atol=0)
 
 
-def simulated(scales=(0.05, 0.1, 0.2), dim=2, mixing=None):
+def simulated(scales=(0.05, 0.1, 0.2), dim=2, mixing=None, **settings):
     space = Box(dim)
     conditionals = [LaplaceConditional(space, scale) for scale in scales]
-    return SimulatedLadder(UniformMarginal(space), conditionals, mixing or nn.Identity())
+    return SimulatedLadder(UniformMarginal(space), conditionals, mixing or nn.Identity(), **settings)
 
 
 def recording(rows=60):
@@ -183,7 +190,7 @@ def temporal(lags=(1, 3, 9)):
     return TemporalLadder(observations, lags=lags, trials=trials)
 
 
-@pytest.mark.parametrize("source", [simulated(), temporal()], ids=["simulated", "temporal"])
+@pytest.mark.parametrize("source", [simulated(), simulated(num_strangers=5), temporal()], ids=["", "strangers", "time"])
 def test_ladders_keep_the_contract_of_a_pair_source(source):
     check_pair_source(source)
 
@@ -202,6 +209,14 @@ def test_each_simulated_positive_has_its_own_law_and_is_independent_of_the_other
     assert (correlation - torch.eye(3, dtype=torch.float64)).abs().max() < 4 / math.sqrt(int(inner.sum()))
 
 
+def test_strangers_have_the_law_of_the_widest_positives():
+    laws = [NormalConditional(Box(2), scale) for scale in (0.05, 0.5)]
+    skewed = ExponentialTiltMarginal(Box(2), 3.0)
+    batch = SimulatedLadder(skewed, laws, nn.Identity(), num_strangers=9000).draw(9000, generator=generator())
+    assert kstest(batch.negatives[:, 0].numpy(), batch.ladder[-1][:, 0].numpy()).pvalue > 1e-3
+    assert kstest(batch.negatives[:, 0].numpy(), batch.anchors[:, 0].numpy()).pvalue < 1e-6
+
+
 def test_temporal_positives_follow_their_anchor_by_each_lag_in_its_trial_and_anchors_are_all_that_fit():
     batch = temporal().draw(4000, generator=generator())
     for lag, positives in zip((1, 3, 9), batch.ladder, strict=True):
@@ -215,7 +230,7 @@ def test_temporal_positives_follow_their_anchor_by_each_lag_in_its_trial_and_anc
 def test_a_ladder_recovers_factors_behind_a_mixing():
     stream = generator(3)
     mixing = InvertibleMLP(4, generator=stream)
-    pairs, encoder = simulated(dim=4, mixing=mixing), MLP(4, 4, widths=(64, 64), generator=stream)
+    pairs, encoder = simulated(dim=4, mixing=mixing, num_strangers=64), MLP(4, 4, widths=(64, 64), generator=stream)
     encoder.start_from(pairs.draw(1024, generator=stream).anchors)
     options = TrainingOptions(steps=300, batch_size=256, optimizer="soap", learning_rate=2e-2)
     critic = Critic(PowerSum(4), bias=True, num_rungs=3)

@@ -44,6 +44,9 @@ class SimulatedLadder:
         latents a ratio of scales of about 1 + 3/sqrt(n) leaves 2 to 3 nats between them.
     mixing : callable
         The map g from latents (batch, latent_dim) to observations (batch, ...).
+    num_strangers : int, optional
+        So many fresh draws of the widest positives' p(x~) are the negatives of all anchors; the other rows' widest
+        positives are if not given. The widest pairs share little, so a hundred are enough, and cost next to nothing.
 
     Raises
     ------
@@ -70,7 +73,12 @@ class SimulatedLadder:
     """
 
     def __init__(
-        self, marginal: Marginal, conditionals: Sequence[Conditional], mixing: Callable[[Tensor], Tensor]
+        self,
+        marginal: Marginal,
+        conditionals: Sequence[Conditional],
+        mixing: Callable[[Tensor], Tensor],
+        *,
+        num_strangers: int | None = None,
     ) -> None:
         """Keep all; nothing is drawn yet."""
         if not isinstance(marginal, Marginal):
@@ -87,6 +95,7 @@ class SimulatedLadder:
                     " build all on the same"
                 )
         self.marginal, self.mixing = marginal, mixing
+        self.num_strangers = 0 if num_strangers is None else _checks.count(num_strangers, "num_strangers")
 
     @torch.no_grad()
     def draw(self, batch_size: int, *, generator: torch.Generator) -> PairBatch:
@@ -100,8 +109,12 @@ class SimulatedLadder:
         size = _checks.count(batch_size, "batch_size", least=2)
         latents = self.marginal.sample(size, generator=_checks.generator(generator))
         drawn = [latents, *(law.sample(latents, generator=generator) for law in self.conditionals)]
-        anchors, positives, *wider = self.mixing(torch.cat(drawn)).split(size)
-        return PairBatch(anchors, positives, wider=tuple(wider))
+        if self.num_strangers:
+            others = self.marginal.sample(self.num_strangers, generator=generator)
+            drawn.append(self.conditionals[-1].sample(others, generator=generator))
+        anchors, positives, *wider = self.mixing(torch.cat(drawn)).split([len(rows) for rows in drawn])
+        strangers = wider.pop() if self.num_strangers else None
+        return PairBatch(anchors, positives, negatives=strangers, wider=tuple(wider))
 
 
 class TemporalLadder:
