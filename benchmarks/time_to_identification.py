@@ -116,7 +116,7 @@ ROWS = {
     "laplace-.05-50": Row("laplace", 0.05, 50, "mcc", None, steps=2000, widths=(256, 256, 256), turn_steps=TURNS),
 }
 ROWS |= {
-    "normal-.05 telescoped": ROWS["normal-.05"].telescoped(4000),
+    "normal-.05 telescoped": replace(ROWS["normal-.05"].telescoped(4000), widths=(128, 128, 128)),
     "laplace-.05 telescoped": ROWS["laplace-.05"].telescoped(1000),
     "laplace-.05-20 telescoped": ROWS["laplace-.05-20"].telescoped(3000),
     "laplace-.05-50 telescoped": ROWS["laplace-.05-50"].telescoped(3000),
