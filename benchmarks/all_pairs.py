@@ -1,6 +1,6 @@
 """Time and memory of the all-pairs log-sum-exp, forward and backward, of several ways to compute it.
 
-python benchmarks/all_pairs.py [--quick]
+python benchmarks/all_pairs.py [--quick | --norms]
 
 Every way computes ``mean_i log sum_{j != i} exp(-||u_i - v_j||_1)`` and the gradients of all codes in float32. Times
 are medians of rounds in which the ways take turns; memory is what the high-water mark of a fresh process rises by.
@@ -35,7 +35,7 @@ from torch import Tensor
 
 from contrica import _fused
 from contrica.critics import Side
-from contrica.dissimilarities import PowerSum
+from contrica.dissimilarities import Dissimilarity, NormPower, PowerSum
 from contrica.losses.reduction import LogSumExp
 from contrica.pairwise import PairPlan, reduce_pairs
 
@@ -44,6 +44,14 @@ BATCH, CODES, LARGE_BATCH, THREADS = 6144, 10, 65_536, 2
 BATCHES, CODE_COUNTS = (1024, 2048, 4096, 8192, 16_384, 32_768), (5, 10, 20, 40, 80, 160)
 EXPECTED, FITTED = {"by_batch": 2, "by_codes": 1}, 3
 """Exponents of cost that the arithmetic has, and how many of the largest sizes they are fitted over."""
+
+NORMS: dict[str, Dissimilarity] = {
+    "sum of powers, p = 1": PowerSum(5),
+    "sum of powers, p = 3": PowerSum(5, exponent=3.0),
+    "l1 norm, squared": NormPower(norm_exponent=1.0, power=2.0),
+    "l3 norm": NormPower(norm_exponent=3.0, power=1.0),
+}
+"""Sums of powers, and powers of norms, of five codes."""
 
 Step = Callable[[], None]
 
@@ -79,10 +87,17 @@ def tiles(batch: int, codes: int) -> Step:
     return without_numba
 
 
-def fused(batch: int, codes: int) -> Step:
-    """Return a step of contrica's compiled pass."""
+def plain(batch: int, codes: int, dissimilarity: Dissimilarity) -> Step:
+    """Return a step on the matrix of a dissimilarity, as its own arithmetic gives it."""
     left, right = data(batch, codes)
-    offsets, ids, dissimilarity = torch.zeros(batch), torch.arange(batch), PowerSum(codes)
+    return lambda: _backward(dense_sums(dissimilarity(left[:, None], right[None])))
+
+
+def fused(batch: int, codes: int, dissimilarity: Dissimilarity | None = None) -> Step:
+    """Return a step of contrica's compiled pass, of the l1 distance if none is given."""
+    left, right = data(batch, codes)
+    dissimilarity = dissimilarity or PowerSum(codes)
+    offsets, ids = torch.zeros(batch), torch.arange(batch)
     plan = PairPlan(exclude=(ids, ids))
 
     def step() -> None:
@@ -262,6 +277,23 @@ def processor() -> str:
     return f"{known.get('model name', platform.processor())} ({', '.join(features)})"
 
 
+def measured_norms() -> dict[str, Any]:
+    """Return the times of powers of norms beside those of sums of powers, batch 512, one thread, with their date."""
+    torch.set_num_threads(1)
+    steps = {
+        (name, way): make(512, 5, delta)
+        for name, delta in NORMS.items()
+        for way, make in (("plain", plain), ("fused", fused))
+    }
+    load, times = os.getloadavg()[0], interleaved(steps, 25, seldom=())
+    return {
+        "command": "python benchmarks/all_pairs.py --norms",
+        "date": datetime.now(UTC).isoformat(timespec="minutes"),
+        "load_before": load,
+        "processor_s": {name: {way: times[name, way]["processor_s"] for way in ("plain", "fused")} for name in NORMS},
+    }
+
+
 def measure(*, quick: bool) -> dict[str, Any]:
     """Return all numbers."""
     batch, rounds = (2048, 3) if quick else (BATCH, 5)
@@ -283,6 +315,7 @@ def measure(*, quick: bool) -> dict[str, Any]:
     torch.set_num_threads(1)
     small = {name: WAYS[name](512, 4) for name in ("broadcast", "cdist", "fused")}
     result["small"] = interleaved(small, 5 * rounds, seldom=())
+    result["norms"] = measured_norms()
     torch.set_num_threads(THREADS)
     result["memory"] = {name: extra_memory(name, batch) for name in WAYS}
     if not quick:
@@ -344,6 +377,22 @@ def table(result: dict[str, Any]) -> str:
         ]
     small = ", ".join(f"{name} {1e3 * entry['processor_s']:.2f} ms" for name, entry in result["small"].items())
     lines += [f"Batch 512, 4 codes, one thread, median processor time: {small}.", ""]
+    norms = result["norms"]
+    lines += [
+        f"Powers of norms, batch 512, 5 codes, one thread, `{norms['command']}`, {norms['date']}, load"
+        f" {norms['load_before']:.1f}:",
+        "",
+        "| dissimilarity | plain, ms | fused, ms | plain / fused |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for name, times in norms["processor_s"].items():
+        fused_ms, plain_ms = 1e3 * times["fused"], 1e3 * times["plain"]
+        lines.append(f"| {name} | {plain_ms:.1f} | {fused_ms:.1f} | {plain_ms / fused_ms:.1f} |")
+    lines += [
+        "",
+        "Medians of 25 rounds, processor time; plain is the matrix by the dissimilarity's own arithmetic.",
+        "",
+    ]
     for axis, label in (("by_batch", "batch"), ("by_codes", "codes")):
         lines += [
             f"| {label} | fused wall, ms | fused processor, ms | least processor, ms |",
@@ -374,6 +423,7 @@ def main() -> None:
     """Read the arguments, measure, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a batch of 2048, a minute, nothing written")
+    parser.add_argument("--norms", action="store_true", help="powers of norms alone; the rest stays as it was measured")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if "OMP_WAIT_POLICY" not in os.environ:  # read once, when torch is imported: start again
@@ -381,7 +431,10 @@ def main() -> None:
     if arguments.child is not None:
         child(arguments.child[0], int(arguments.child[1]))
         return
-    result = measure(quick=arguments.quick)
+    if arguments.norms:
+        result = json.loads((RESULTS / "all_pairs.json").read_text()) | {"norms": measured_norms()}
+    else:
+        result = measure(quick=arguments.quick)
     page = table(result)
     sys.stdout.write(page)
     if not arguments.quick:
