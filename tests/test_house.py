@@ -1,4 +1,5 @@
 import ast
+import functools
 import re
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ PICKLING = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "marshal", "s
 NETWORK = {"ftplib", "http", "httpx", "requests", "socket", "urllib", "urllib3"}
 
 
+@functools.cache
 def parsed(path):
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 

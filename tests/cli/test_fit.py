@@ -106,6 +106,7 @@ def test_pairs_by_labels_take_text_numbers_and_periods(capsys, here):
     assert "--labels must be given" in refused(capsys, "score", "m5", "l.npz:x")
 
 
+@pytest.mark.slow
 def test_codes_are_written_in_every_format_and_the_same(capsys, here):
     codes = {}
     for name in ("c.npy", "c.npz", "c.csv", "c.tsv", "c.parquet", "c.h5"):
@@ -126,6 +127,7 @@ def test_one_row_can_be_encoded(capsys, here):
     np.testing.assert_allclose(np.load("one.npy"), np.load("all.npy")[:1], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_samples_along_the_last_axis_are_turned(capsys, here):
     np.save("turned.npy", read("toy.npz:x").values.T.copy())
     assert fitted(capsys, "turned.npy", "--transpose")["rows"] == 2400

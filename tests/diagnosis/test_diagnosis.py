@@ -370,6 +370,7 @@ def test_a_damaged_description_is_a_sentence(damage):
         Diagnosis.from_dict({**found.to_dict(), **damage})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("exponent", "verdict"), [(6.0, Verdict.FINE), (3.0, Verdict.LOOK)])
 def test_an_exponent_that_stands_for_even_noise_is_not_blamed_for_its_edge(exponent, verdict):
     generator = torch.Generator().manual_seed(0)

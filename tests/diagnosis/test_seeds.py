@@ -22,6 +22,7 @@ def runs(kind, rows=2000, dim=4, count=3, seed=0):
     return found
 
 
+@pytest.mark.slow
 def test_runs_with_the_same_axes_agree():
     verdicts = [check_seeds(runs("axes", seed=seed)).verdict for seed in range(5)]
     assert verdicts == [Verdict.FINE] * 5

@@ -40,6 +40,7 @@ def test_given_pairs_make_pairs():
     assert ContrastiveICA(**QUICK).fit(X[:-1], X_pos=X[1:]).pair_kind_ == "given"
 
 
+@pytest.mark.slow
 def test_discrete_and_mixed_labels_make_pairs():
     X = recording()
     side = X[:, 0] > 0

@@ -19,6 +19,7 @@ def mapped(path, X):
     return np.load(path, mmap_mode="r")
 
 
+@pytest.mark.slow
 def test_codes_of_a_mapped_file_are_those_of_its_rows_in_memory(tmp_path):
     X = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32).cumsum(0)
     model = ContrastiveICA(2, **QUICK).fit(mapped(tmp_path / "x.npy", X))

@@ -36,6 +36,7 @@ def test_a_pipeline_hands_pairs_to_the_estimator():
     assert list(steps.get_feature_names_out()) == ["contrastiveica0", "contrastiveica1"]
 
 
+@pytest.mark.slow
 def test_a_search_over_splits_in_time_compares_held_out_scores():
     search = GridSearchCV(
         ContrastiveICA(**QUICK), {"n_components": [1, 3], "dissimilarity": ["laplace", "normal"]}, cv=TimeSeriesSplit(3)
@@ -45,6 +46,7 @@ def test_a_search_over_splits_in_time_compares_held_out_scores():
     assert search.best_estimator_.codes_.shape == (240, search.best_params_["n_components"])
 
 
+@pytest.mark.slow
 def test_a_search_over_groups_compares_held_out_scores():
     groups = np.arange(240) // 40
     search = GridSearchCV(ContrastiveICA(**QUICK), {"n_components": [1, 2]}, cv=GroupKFold(3))
@@ -79,6 +81,7 @@ def test_settings_are_set_by_name():
     assert ContrastiveICA().set_params(steps=7, loss="nce").get_params()["steps"] == 7
 
 
+@pytest.mark.slow
 def test_the_best_number_of_lags_is_not_looked_for_by_a_score_on_other_pairs():
     """Scores compare on the same pairs: a shorter lag has more to share, whatever the encoder."""
     X = recording(2000)

@@ -148,6 +148,7 @@ def test_a_bias_cannot_take_up_normalisers_that_depend_on_the_anchor():
     assert off_on_the_line(NCE()) > 0.01
 
 
+@pytest.mark.slow
 def test_infonce_is_misled_by_positives_that_depend_on_each_other():
     assert off_on_the_line(InfoNCE(), coupled=True) > 0.1
 

@@ -72,6 +72,7 @@ def test_equal_generators_give_equal_selections_and_leave_the_modules_alone():
     assert all(torch.equal(old, new) for old, new in zip(before, after, strict=True))
 
 
+@pytest.mark.slow
 def test_each_candidate_starts_at_its_calibrated_scale_along_the_axes():
     encoder, critic, pairs, generator = problem(ct.LaplaceConditional(BOX, 0.1))
     options = ct.TrainingOptions(steps=1, batch_size=32, learning_rate=1e-12)
