@@ -42,8 +42,8 @@ PARTS = (*ARITHMETIC, "optimizer", "drawing", "bookkeeping")
 EXPERIMENTS = {
     "first-look": (0, 1, 3),
     "neighbourhoods": (0, 1),
-    "four-losses": (0,),
-    "published-mlp": (0, 4, 12, 13),
+    "four-losses": (0, 256),
+    "published-mlp": (0, 4, 12, 14, 15),
 }
 """Recipes, and which of their experiments, by place."""
 
@@ -145,8 +145,9 @@ def table(result: dict[str, Any]) -> str:
     ]
     for row in result["rows"]:
         parts = " | ".join(f"{row['parts_ms'][part]:.2f}" for part in PARTS)
+        name = row["experiment"].replace("|", r"\|")
         lines.append(
-            f"| {row['recipe']} | {row['experiment']} | {row['batch_size']} | {'-'.join(map(str, row['widths']))} |"
+            f"| {row['recipe']} | {name} | {row['batch_size']} | {'-'.join(map(str, row['widths']))} |"
             f" {row['optimizer']} | {row['step_ms']:.1f} | {parts} | {row['arithmetic_share']:.0%} |"
             f" {row['share_with_optimizer']:.0%} |"
         )

@@ -81,8 +81,11 @@ class IncompleteGamma:
     def log_quantile(self, log_odds: Tensor) -> Tensor:
         """Return log w where ``log P(a, w) - log Q(a, w)`` is ``log_odds``; the power law ``w^a`` below the table."""
         inside = self._log_quantile(log_odds.clamp(self.least_log_odds, LARGEST_LOG_ODDS))
+        beyond = log_odds < self.least_log_odds
+        if not bool(beyond.any()):
+            return inside
         below = (torch.nn.functional.logsigmoid(log_odds) + self.log_total) / self.shape
-        return torch.where(log_odds < self.least_log_odds, below, inside)
+        return torch.where(beyond, below, inside)
 
 
 @lru_cache(maxsize=32)
