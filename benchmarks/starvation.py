@@ -8,6 +8,7 @@ Laplace .05 pairs of ten latents share 14.2 nats, a plain batch of 1024 asks for
 import argparse
 import json
 import os
+import shlex
 import sys
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -67,7 +68,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     head = {
-        "command": "python benchmarks/starvation.py " + " ".join(sys.argv[1:]),
+        "command": "python benchmarks/starvation.py " + shlex.join(sys.argv[1:]),
         "date": datetime.now(UTC).isoformat(timespec="minutes"),
         "processor": processor(),
         "threads": arguments.threads,

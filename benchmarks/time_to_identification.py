@@ -14,6 +14,7 @@ import itertools
 import json
 import os
 import platform
+import shlex
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
@@ -61,8 +62,9 @@ class Row:
     scales of noise through which the pairs go, for as many steps each, before they have their own for the last half of
     the steps; ``averaging`` is the decay of a running mean of the weights, which is then what is scored. The rate
     follows its schedule for ``schedule_steps``, of which ``steps`` are made. With a ``ladder``, scales from narrow to
-    wide, each anchor has a positive of every scale and each is told from the next wider one, by NCE; else the loss is
-    InfoNCE.
+    wide, each anchor has a positive of every scale and each is told from the next wider one, by NCE, the widest from
+    ``num_strangers``, or from those of the other rows if None; else the loss is InfoNCE. With ``learnable_weights`` the
+    dissimilarity has one for each code.
     """
 
     law: str
@@ -86,6 +88,8 @@ class Row:
     wide_first: tuple[float, ...] = ()
     averaging: float = 0.0
     ladder: tuple[float, ...] = ()
+    num_strangers: int | None = 128
+    learnable_weights: bool = False
 
     @property
     def exponent(self) -> float:
@@ -108,6 +112,9 @@ TURNS = (100, 200, 300, 400, 500)
 LADDER = (0.05, 0.1, 0.2, 0.4)
 """Noise of telescoped ratios, narrowest first."""
 
+FINE_LADDER = (0.05, 0.07, 0.1, 0.14, 0.2, 0.28, 0.4)
+"""The same in steps of about a square root of 2: neighbours share less with more factors."""
+
 ROWS = {
     "laplace-.05": Row("laplace", 0.05, 10, "mcc", 0.9857, steps=1000, turn_steps=TURNS),
     "normal-.05": Row("normal", 0.05, 10, "r2", 0.996, steps=6000, batch_size=2048),
@@ -116,15 +123,14 @@ ROWS = {
     "laplace-.05-50": Row("laplace", 0.05, 50, "mcc", None, steps=2000, widths=(256, 256, 256), turn_steps=TURNS),
 }
 ROWS |= {
-    "normal-.05 telescoped": replace(ROWS["normal-.05"].telescoped(4000), widths=(128, 128, 128)),
+    "normal-.05 telescoped": ROWS["normal-.05"].telescoped(2000),
+    "normal-.05 telescoped, 3 x 128": replace(ROWS["normal-.05"].telescoped(4000), widths=(128, 128, 128)),
     "laplace-.05 telescoped": ROWS["laplace-.05"].telescoped(1000),
-    "laplace-.05-20 telescoped": ROWS["laplace-.05-20"].telescoped(3000),
-    "laplace-.05-50 telescoped": ROWS["laplace-.05-50"].telescoped(3000),
+    "laplace-.05-20 telescoped": ROWS["laplace-.05-20"].telescoped(2000),
+    "laplace-.05-20 telescoped, all strangers": replace(ROWS["laplace-.05-20"].telescoped(2000), num_strangers=None),
+    "laplace-.05-20 telescoped, weights": replace(ROWS["laplace-.05-20"].telescoped(2000), learnable_weights=True),
+    "laplace-.05-50 telescoped": replace(ROWS["laplace-.05-50"].telescoped(1000), ladder=FINE_LADDER, batch_size=512),
 }
-
-
-STRANGERS = 128
-"""Negatives of all anchors where their positives are a ladder."""
 
 
 class Stopwatch:
@@ -198,10 +204,14 @@ def ours(row: Row, seed: int, limit: float, checks: int) -> dict[str, Any]:
         elif row.ladder:
             models = [row.latent_model(scale) for scale in row.ladder]
             laws = [model.conditional for model in models]
-            source = SimulatedLadder(models[0].marginal, laws, problem.mixing, num_strangers=STRANGERS)
+            source = SimulatedLadder(models[0].marginal, laws, problem.mixing, num_strangers=row.num_strangers)
         records = train(
             encoder,
-            Critic(PowerSum(row.dim, exponent=row.exponent), bias=bool(row.ladder), num_rungs=len(row.ladder) or 1),
+            Critic(
+                PowerSum(row.dim, exponent=row.exponent, learnable_weights=row.learnable_weights),
+                bias=bool(row.ladder),
+                num_rungs=len(row.ladder) or 1,
+            ),
             NCE() if row.ladder else InfoNCE(),
             source,
             options=TrainingOptions(
@@ -290,7 +300,7 @@ def table(rows: dict[str, Any]) -> str:
         "| pairs | n | bar | seed | wall s | processor s | step | last check: MCC | R2 | wall s | processor s | step |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for entry in rows.values():
+    for name, entry in rows.items():
         row = entry["row"]
         bar = f"{row['measure']} {row['bar']}" if row["bar"] is not None else "none published"
         for run in entry["ours"]:
@@ -300,9 +310,9 @@ def table(rows: dict[str, Any]) -> str:
             when = (
                 f"{found['wall']:.0f} | {found['processor']:.0f} | {found['step']}" if found else "- | - | not reached"
             )
-            ladder = ", telescoped" if row.get("ladder") else ""
+            pairs = name if row.get("ladder") else f"{row['law']} {row['scale']}"
             lines.append(
-                f"| {row['law']} {row['scale']}{ladder} | {row['dim']} | {bar} | {run['seed']} | {when} |"
+                f"| {pairs} | {row['dim']} | {bar} | {run['seed']} | {when} |"
                 f" {last['mcc']:.4f} | {last['r2']:.4f} | {last['wall']:.0f} | {last['processor']:.0f} |"
                 f" {last['step']} of {row['steps']} |"
             )
@@ -354,8 +364,8 @@ def main() -> None:
     for name in arguments.rows:
         row = ROWS[name] if arguments.steps is None else replace(ROWS[name], steps=arguments.steps)
         settings = json.loads(json.dumps(asdict(row)))
-        entry: dict[str, Any] = rows.get(name, {})
-        if settings | entry.get("row", {}) != settings:  # a field that came later had its default then
+        entry: dict[str, Any] = rows.get(name, {"row": settings, "ours": [], "published": None})
+        if settings | entry["row"] != settings:  # a field that came later had its default then
             entry = {"row": settings, "ours": [], "published": None}
         rows[name] = entry
         if row.bar is not None and arguments.published_steps:
@@ -374,7 +384,7 @@ def main() -> None:
 def where(threads: int) -> dict[str, Any]:
     """Return what repeats a measurement, and the load of the machine as it begins."""
     return {
-        "command": "python benchmarks/time_to_identification.py " + " ".join(sys.argv[1:]),
+        "command": "python benchmarks/time_to_identification.py " + shlex.join(sys.argv[1:]),
         "date": datetime.now(UTC).date().isoformat(),
         "processor": processor(),
         "threads": threads,

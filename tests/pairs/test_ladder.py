@@ -134,6 +134,7 @@ def off_on_the_line(loss, *, coupled=False):
     return float((error - error.mean(2, keepdim=True)).abs().max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [NCE(), NWJ(), SCL()], ids=repr)
 @pytest.mark.parametrize("coupled", [False, True], ids=["independent", "coupled"])
 def test_every_rung_ends_at_the_log_ratio_of_neighbouring_laws_and_their_sum_at_that_of_all(loss, coupled):

@@ -45,8 +45,8 @@ class SimulatedLadder:
     mixing : callable
         The map g from latents (batch, latent_dim) to observations (batch, ...).
     num_strangers : int, optional
-        So many fresh draws of the widest positives' p(x~) are the negatives of all anchors; the other rows' widest
-        positives are if not given. The widest pairs share little, so a hundred are enough, and cost next to nothing.
+        So many fresh draws of the widest positives' p(x~) are the negatives of all anchors, which is cheaper if they
+        are fewer than the batch; the other rows' widest positives are if not given.
 
     Raises
     ------
