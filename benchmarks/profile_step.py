@@ -36,6 +36,9 @@ from contrica.training.soap import SOAP
 WARM_STEPS = 30
 """Steps that are not counted: compiled code is loaded, and neighbourhoods begin after 20."""
 
+AIM = 0.85
+"""Share of a step that is wanted in arithmetic."""
+
 ARITHMETIC = ("encoder", "all pairs", "backward")
 PARTS = (*ARITHMETIC, "optimizer", "drawing", "bookkeeping")
 
@@ -151,7 +154,12 @@ def table(result: dict[str, Any]) -> str:
             f" {row['optimizer']} | {row['step_ms']:.1f} | {parts} | {row['arithmetic_share']:.0%} |"
             f" {row['share_with_optimizer']:.0%} |"
         )
+    rows, shares = result["rows"], ("arithmetic_share", "share_with_optimizer")
+    reached = [sum(row[share] >= AIM for row in rows) for share in shares]
     lines += [
+        "",
+        f"{reached[0]} of {len(rows)} rows have {AIM:.0%} of a step or more in arithmetic, {reached[1]} with the"
+        " optimizer counted.",
         "",
         "Arithmetic: encoder and offsets forwards, all-pairs sums, the backward pass through both; optimizer: rotations"
         " and decompositions of SOAP, or AdamW's update; bookkeeping: checks, clipping and what else the loop does.",
