@@ -64,7 +64,7 @@ class Row:
     follows its schedule for ``schedule_steps``, of which ``steps`` are made. With a ``ladder``, scales from narrow to
     wide, each anchor has a positive of every scale and each is told from the next wider one, by NCE, the widest from
     ``num_strangers``, or from those of the other rows if None; else the loss is InfoNCE. With ``learnable_weights`` the
-    dissimilarity has one for each code.
+    dissimilarity has one for each code. ``negative_slope`` is that of the encoder's rectifiers; the mixing's is .2.
     """
 
     law: str
@@ -75,6 +75,7 @@ class Row:
     steps: int
     batch_size: int = 1024
     widths: tuple[int, ...] = (64, 64, 64)
+    negative_slope: float = 0.01
     optimizer: OptimizerName = "soap"
     betas: tuple[float, float] = (0.9, 0.95)
     learning_rate: float = 3e-2
@@ -125,6 +126,9 @@ ROWS = {
 ROWS |= {
     "normal-.05 telescoped": ROWS["normal-.05"].telescoped(2000),
     "normal-.05 telescoped, 3 x 128": replace(ROWS["normal-.05"].telescoped(4000), widths=(128, 128, 128)),
+    "normal-.05 telescoped, 3 x 128, slope .2": replace(
+        ROWS["normal-.05"].telescoped(4000), widths=(128, 128, 128), negative_slope=0.2
+    ),
     "laplace-.05 telescoped": ROWS["laplace-.05"].telescoped(1000),
     "laplace-.05-20 telescoped": ROWS["laplace-.05-20"].telescoped(2000),
     "laplace-.05-20 telescoped, all strangers": replace(ROWS["laplace-.05-20"].telescoped(2000), num_strangers=None),
@@ -191,7 +195,9 @@ def ours(row: Row, seed: int, limit: float, checks: int) -> dict[str, Any]:
     watch = Stopwatch()
     with watch:
         start = problem.source.draw(START_ROWS, generator=problem.generator).anchors
-        encoder = MLP(row.dim, row.dim, widths=row.widths, generator=problem.generator)
+        encoder = MLP(
+            row.dim, row.dim, widths=row.widths, negative_slope=row.negative_slope, generator=problem.generator
+        )
         if row.starts_spread:
             encoder.start_from(start)
         scored = AveragedModel(encoder, multi_avg_fn=get_ema_multi_avg_fn(row.averaging)) if row.averaging else encoder
