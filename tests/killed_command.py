@@ -68,7 +68,7 @@ def kills_of_training(chance, seconds):
         if chance.random() < AT_ANY_MOMENT:
             time.sleep(chance.uniform(0.0, seconds))
             return 0
-        words = heard(ear, chance.randint(1, 8))
+        words = heard(ear, chance.randint(1, 6))
         time.sleep(chance.uniform(0.0, 0.02))
         return words
 
