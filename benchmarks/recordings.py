@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from contrica.errors import NonFiniteError
 from contrica.recipes import Recipe, RecordCache, default_cache_folder, recipe, run_all
 from contrica.recordings import Motion, MotorCortex, OpenField, RecordingExperiment, RecordingRecord, Task
 from contrica.recordings.open_field import SUMMED
@@ -139,8 +140,13 @@ def main() -> None:
     parser.add_argument("--shuffles", type=int, help="fits to shuffled data, instead of the recipe's own number")
     parser.add_argument("--peer", help="Python of the environment that make peers builds; without it no CEBRA")
     arguments = parser.parse_args()
+    failures = []
     for name in arguments.recordings:
-        measure(recipe(name), arguments)
+        try:
+            measure(recipe(name), arguments)
+        except NonFiniteError as error:
+            failures.append(str(error))
+    sys.exit("\n".join(failures) or None)
 
 
 def measure(found: Recipe, arguments: argparse.Namespace) -> None:

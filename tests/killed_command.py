@@ -19,7 +19,7 @@ from contrica.saving import Checkpoints, read_manifest
 from contrica.saving.folder import is_unwritten
 from small_fit import heard, in_a_child, slow_disk
 
-STEPS = 150
+STEPS = 200
 
 FIT = [
     *("fit", "toy.npz:x", "--positives", "toy.npz:positives", "--groups", "toy.npz:trial", "--components", "3"),
@@ -84,17 +84,19 @@ def kills_of_training(chance, seconds):
 
 
 def kills_of_saving(chance, count):
-    """Kill attempts that have nothing left but to save the model, which is then not there, or whole."""
+    """Kill attempts that have nothing left but to save the model, which is then not there, or whole; count kills."""
 
     def moment(ear):
         words = heard(ear, 2)
         time.sleep(chance.uniform(0.0, 0.3))
         return words
 
+    number = 0
     for _ in range(count):
-        killed(moment)
+        number += killed(moment)[0]
         if not is_unwritten(Path("broken")):
             ContrastiveICA.load("broken")
+    return number
 
 
 def steps_made():
@@ -113,7 +115,7 @@ def kills():
     assert cli.main([*FIT, "--out", "whole"]) == 0  # ahead of the forks, so that what is imported late is there in each
     chance = random.Random(0)
     report = kills_of_training(chance, 0.5 * (time.monotonic() - began))
-    kills_of_saving(chance, 8)
+    report["kills"] += kills_of_saving(chance, 8)
     assert cli.main(BROKEN) == 0
     report["bit equal"] = content("broken") == content("whole")
     whole = {"manifest.json", read_manifest("state").data_file}

@@ -43,14 +43,16 @@ def pair_loss(
 
     Where the batch has wider positives, this is the loss of the widest ones, plus, for each rung below, the loss of an
     anchor's positive against the next wider one of the same anchor (see `contrica.critics`). Each is least at the log
-    ratio of the two laws: for InfoNCE up to a function of x, provided that the two positives are independent given x;
-    for the other losses whether they are or not, provided that b_k is all of the ratio that codes do not tell.
+    ratio of the two laws: for InfoNCE up to a function of x, provided that the two positives are independent given x,
+    for which chained ones are refused; for the other losses whether they are or not, provided that b_k is all of the
+    ratio that codes do not tell.
 
     Raises
     ------
     DomainError
         If the batch was drawn from cells in a form whose optimum is not that of ``loss``, or has other than as many
-        positives of each anchor as the critic has rungs, or InfoNCE lets candidates choose among anchors of a ladder.
+        positives of each anchor as the critic has rungs, or InfoNCE meets the chained positives of a ladder or lets
+        candidates choose among its anchors.
     """
     _checks.choice(negatives, "negatives", ("positives", "anchors", "anchors_including_self"))
     ladder = batch.ladder
@@ -67,7 +69,7 @@ def pair_loss(
     _checks.codes(encoded, "codes")
     _checks.same_rows(stacked, encoded, "observations", "codes")
     codes = encoded.split([len(view) for view in views])
-    rungs = _loss_of_rungs(critic, loss, codes[: len(ladder) + 1])
+    rungs = _loss_of_rungs(critic, loss, codes[: len(ladder) + 1], chained=batch.chained)
     anchors = critic.anchors(codes[0], batch.anchors)
     positives = critic.candidates(codes[len(ladder)], ladder[-1])
     if batch.negatives is not None:
@@ -81,12 +83,17 @@ def pair_loss(
     return rungs + contrast(loss, critic, anchors, positives, negatives=others, plan=plan)
 
 
-def _loss_of_rungs(critic: Critic, loss: Loss, codes: Sequence[Tensor]) -> Tensor:
+def _loss_of_rungs(critic: Critic, loss: Loss, codes: Sequence[Tensor], *, chained: bool) -> Tensor:
     """Return what it costs to tell each positive from the next wider one; ``codes`` are x, then x~ from p_1 to p_K."""
     anchors, *ladder = codes
     if len(ladder) > 1 and isinstance(loss, InfoNCE) and loss.direction != "rows":
         raise DomainError(
             f"the positives of a ladder are told apart given their anchor, got direction {loss.direction!r}; use 'rows'"
+        )
+    if len(ladder) > 1 and isinstance(loss, InfoNCE) and chained:
+        raise DomainError(
+            "InfoNCE needs the positives of a ladder to be independent given their anchor, got chained ones, such as"
+            " rows of one recording; use NCE, SCL or NWJ"
         )
     logits = [critic.rung_logits(anchors, positives) for positives in ladder]
     pairs = itertools.pairwise(logits)

@@ -255,6 +255,13 @@ def test_candidates_cannot_choose_among_the_anchors_of_a_ladder():
         pair_loss(nn.Identity(), Critic(PowerSum(2), num_rungs=3), InfoNCE(direction="symmetric"), batch)
 
 
+def test_infonce_refuses_positives_that_are_known_to_depend_on_each_other():
+    batch = TemporalLadder(torch.arange(99.0)[:, None], lags=(1, 2, 4)).draw(4, generator=generator())
+    with pytest.raises(DomainError, match="got chained ones"):
+        pair_loss(nn.Identity(), Critic(PowerSum(1), num_rungs=3), InfoNCE(), batch.to("cpu"))
+    assert torch.isfinite(pair_loss(nn.Identity(), Critic(PowerSum(1), num_rungs=3), NCE(), batch))
+
+
 def test_sources_over_a_ladder_change_all_of_it_or_refuse():
     changed = ChangedPairs(simulated(), Dropout(0.5)).draw(200, generator=generator())
     assert all(0.3 < float((positives == 0).float().mean()) < 0.7 for positives in changed.ladder)

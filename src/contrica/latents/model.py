@@ -78,6 +78,11 @@ class LatentModel:
         return self._known is not None and self._known.is_exchangeable
 
     @property
+    def is_exact(self) -> bool:
+        """Whether log r, and with it the mutual information, has an exact value; else see `SampledRatio`."""
+        return self._known is not None
+
+    @property
     def has_constant_nuisances(self) -> bool:
         """Whether Z(s) and p(s~)/Q(s~) are known to be constant, so that -delta is the log ratio up to one number."""
         return self._known is not None and self._known.has_constant_nuisances

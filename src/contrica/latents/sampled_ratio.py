@@ -34,7 +34,7 @@ class SampledRatio:
     generator : torch.Generator
         Of the draws; all are made here.
     num_draws : int, default 4096
-        The variance of a value is about ``E_+[r]/num_draws``: pairs that share more than about 6 nats need more.
+        The variance of a value is about ``E_+[r]/num_draws``, which grows exponentially with the information.
 
     Raises
     ------

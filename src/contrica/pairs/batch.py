@@ -35,6 +35,9 @@ class PairBatch:
     wider : tuple of Tensor of shape (batch, ...)
         Further positives of the same anchors, each of a wider law than the one before it and than `positives`; what the
         other rows offer as negatives are then the widest. Not together with `cells`; see `SimulatedLadder`.
+    chained : bool
+        Whether the positives of one anchor depend on each other beyond it, as later rows of one recording do. InfoNCE
+        is then refused, see `contrica.contrast.pair_loss`.
 
     Raises
     ------
@@ -62,6 +65,7 @@ class PairBatch:
     negatives: Tensor | None = None
     cells: Cells | None = None
     wider: tuple[Tensor, ...] = ()
+    chained: bool = False
 
     def __post_init__(self) -> None:
         """Refuse rows that do not describe the same pairs, and batches that hold no negative at all."""
@@ -109,6 +113,7 @@ class PairBatch:
             None if self.negatives is None else self.negatives.to(target),
             None if self.cells is None else self.cells.to(target),
             tuple(positives.to(target) for positives in self.wider),
+            self.chained,
         )
 
     def _check_observations(self, name: str, value: Tensor) -> None:

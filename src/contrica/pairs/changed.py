@@ -60,7 +60,7 @@ class ChangedPairs:
         anchors, positives = (changed(self._change, side, generator) for side in (batch.anchors, batch.positives))
         negatives = None if batch.negatives is None else changed(self._change, batch.negatives, generator)
         wider = tuple(changed(self._change, side, generator) for side in batch.wider)
-        return PairBatch(anchors, positives, batch.groups, negatives, wider=wider)
+        return PairBatch(anchors, positives, batch.groups, negatives, wider=wider, chained=batch.chained)
 
 
 class Dropout:

@@ -25,9 +25,9 @@ from contrica import _checks
 from contrica.errors import DomainError, DtypeError
 from contrica.latents import Conditional, Marginal
 from contrica.pairs.batch import PairBatch
-from contrica.pairs.recording import Observations, Recording
+from contrica.pairs.recording import Observations
 from contrica.pairs.temporal import TemporalPairs
-from contrica.pairs.timeline import Timeline, TrialIds
+from contrica.pairs.timeline import TrialIds
 
 _Law = TypeVar("_Law")
 
@@ -137,8 +137,8 @@ class TemporalLadder:
     Notes
     -----
     The laws of two lags are told apart on one and the same law of anchors. Positives of one anchor depend on each
-    other, x_t+1 on x_t+4: train with NCE, SCL or NWJ, whose terms hold one pair each, and not with InfoNCE, which would
-    learn another ratio. The form above, by which axes are identified, holds for a random walk with normal steps, where
+    other, x_t+1 on x_t+4: train with NCE, SCL or NWJ, whose terms hold one pair each. InfoNCE would learn another ratio
+    and is refused. The form above, by which axes are identified, holds for a random walk with normal steps, where
     lambda falls as 1 / lag. For steps of another law, or factors that return to a mean at rates of their own, it holds
     in approximation at best; check with `contrica.diagnose` and a fit to the shortest lag alone.
 
@@ -156,8 +156,7 @@ class TemporalLadder:
         if list(self.lags) != sorted(set(self.lags)):
             raise DomainError(f"lags must grow, got {self.lags}; sort them and leave repeats out")
         self._widest = TemporalPairs(observations, lags=self.lags[-1], trials=trials)
-        self._recording = Recording(observations)
-        self._timeline = Timeline(self._recording.num_rows, trials)
+        self._recording, self._timeline = self._widest._recording, self._widest._timeline
 
     def draw(self, batch_size: int, *, generator: torch.Generator) -> PairBatch:
         """Draw ``batch_size`` independent anchors, each with the rows that follow it.
@@ -173,7 +172,7 @@ class TemporalLadder:
         places = self._timeline.places[rows.numpy()]
         ladder = [torch.from_numpy(self._timeline.rows[places + lag]) for lag in self.lags]
         anchors, positives, *wider = (self._recording.take(which) for which in (rows, *ladder))
-        return PairBatch(anchors, positives, wider=tuple(wider))
+        return PairBatch(anchors, positives, wider=tuple(wider), chained=True)
 
 
 def _rungs(laws: Sequence[_Law], name: str) -> tuple[_Law, ...]:

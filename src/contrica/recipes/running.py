@@ -18,7 +18,7 @@ from contrica.training import StepRecord
 
 OnStep = Callable[[int, StepRecord], None]
 OnFailure = Callable[[int, NonFiniteError], None]
-Outcome = AnyRecord | NonFiniteError
+Ended = AnyRecord | NonFiniteError
 
 
 def default_jobs(num_experiments: int) -> int:
@@ -80,15 +80,15 @@ def run_all(
     else:
         finished = _side_by_side(waiting, jobs, carrier, address)
     failures = {}
-    for number, outcome in finished:
-        if isinstance(outcome, NonFiniteError):
-            failures[number] = outcome
+    for number, ended in finished:
+        if isinstance(ended, NonFiniteError):
+            failures[number] = ended
             if on_failure is not None:
-                on_failure(number, outcome)
+                on_failure(number, ended)
             continue
         if cache is not None:
-            cache.keep(waiting[number], outcome)
-        yield number, outcome
+            cache.keep(waiting[number], ended)
+        yield number, ended
     if failures:
         named = "; ".join(
             f"{waiting[number].name!r} of seed {waiting[number].seed}: {failures[number]}"
@@ -99,7 +99,7 @@ def run_all(
         )
 
 
-def _one_by_one(experiments: dict[int, AnyExperiment], on_step: OnStep | None) -> Iterator[tuple[int, Outcome]]:
+def _one_by_one(experiments: dict[int, AnyExperiment], on_step: OnStep | None) -> Iterator[tuple[int, Ended]]:
     for number, experiment in experiments.items():
         yield number, _run(experiment, None if on_step is None else _bound(on_step, number))
 
@@ -110,7 +110,7 @@ def _bound(on_step: OnStep, number: int) -> Callable[[StepRecord], None]:
 
 def _side_by_side(
     experiments: dict[int, AnyExperiment], jobs: int, backend: Backend, address: str | None
-) -> Iterator[tuple[int, Outcome]]:
+) -> Iterator[tuple[int, Ended]]:
     if not experiments:
         return
     with workers(backend, address):
@@ -125,12 +125,12 @@ def _side_by_side(
             yield from joblib.Parallel(n_jobs=min(jobs, len(tasks)), return_as="generator_unordered")(tasks)
 
 
-def _one(number: int, experiment: AnyExperiment) -> tuple[int, Outcome]:
+def _one(number: int, experiment: AnyExperiment) -> tuple[int, Ended]:
     torch.set_num_threads(1)
     return number, _run(experiment, None)
 
 
-def _run(experiment: AnyExperiment, on_step: Callable[[StepRecord], None] | None) -> Outcome:
+def _run(experiment: AnyExperiment, on_step: Callable[[StepRecord], None] | None) -> Ended:
     try:
         if isinstance(experiment, RecordingExperiment):
             return run_recording(experiment, on_step=on_step)

@@ -131,7 +131,9 @@ def _loss(outcome: Outcome) -> str:
             f" on the same pairs the codes are {fixed(outcome.gap)} nats above the optimum."
         )
     if outcome.mutual_information is not None:
-        said.append(f"The two views of a pair share {fixed(outcome.mutual_information, 2)} nats of information.")
+        shared = fixed(outcome.mutual_information, 2)
+        drawn = "" if outcome.information_error is None else f", give or take {fixed(outcome.information_error, 2)}"
+        said.append(f"The two views of a pair share {shared} nats of information{drawn}.")
     if outcome.mutual_information is not None and outcome.log_batch is not None:
         enough = outcome.log_batch >= outcome.mutual_information
         said.append(
@@ -144,8 +146,8 @@ def _loss(outcome: Outcome) -> str:
             " with the right scale it is 1."
         )
     said.append(f"Training took {seconds(outcome.seconds)}.")
-    drawn = element("div", *(element("figure", curve) for curve in curves_of(outcome)), class_="pair")
-    return drawn + element("p", words(" ".join(said)))
+    curves = element("div", *(element("figure", curve) for curve in curves_of(outcome)), class_="pair")
+    return curves + element("p", words(" ".join(said)))
 
 
 def _guarantee(outcome: Outcome) -> str:

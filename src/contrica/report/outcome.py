@@ -74,7 +74,8 @@ class Outcome:
     ``scores`` has the keys of ``METRICS``; ``in_sample`` has R2 and MCC by the published protocol; ``correlations`` are
     the matched ones, per factor; ``curve`` holds (step, held-out loss) in nats, without the points at which the loss
     was not finite; ``learned`` holds learned numbers of delta and of the output, in the order of the matched factors;
-    ``selection`` says which dissimilarity was selected from the pairs, None where it was given.
+    ``information_error`` is the standard error of an information that is an average over draws; ``selection`` says
+    which dissimilarity was selected from the pairs, None where it was given.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Outcome:
     excess: float | None
     noise: float | None
     mutual_information: float | None
+    information_error: float | None
     log_batch: float | None
     calibration: float | None
     factors: tuple[tuple[float, ...], ...]
@@ -154,6 +156,7 @@ class Outcome:
             excess=number(optimum.get("excess")),
             noise=number(optimum.get("noise")),
             mutual_information=number(information.get("mutual_information")),
+            information_error=number(information.get("information_standard_error")),
             log_batch=number(information.get("log_batch")),
             calibration=number(record.calibration),
             factors=factors,

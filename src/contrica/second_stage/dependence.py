@@ -8,9 +8,10 @@ mistaken for dependence, as it would be by distance correlation. What the square
 dependence that is weak for the rows given: uniform factors of rank correlation .3 pass, and ICA then reaches .97.
 
 There is no tolerance for bent codes of independent factors, because size does not tell the two apart. Ten codes of
-uniform factors with normal pairs, trained with the exponent 3 (R2 .998), whose axes ICA finds to .999, and ten uniform
-factors of copula correlation .3, whose axes it finds to .95, have squares of components that correlate by .016 both
-(root mean square, 65 536 rows). Twice that would admit copula correlation .7 (.033), whose axes ICA misses (.54).
+uniform factors with normal pairs, trained with the exponent 3, whose axes ICA finds to .998, and ten uniform factors of
+copula correlation .3, whose axes it finds to .95, have squares of components that correlate by .015 and .016 (root mean
+square, 65 536 rows, `benchmarks/results/bent_codes.md`). Twice that is what copula correlation .7 has (.032), whose
+axes ICA misses (.54).
 """
 
 import numpy as np
