@@ -47,6 +47,12 @@ def test_codes_start_with_identity_covariance(samples):
     torch.testing.assert_close(codes.mean(0), torch.zeros(2), rtol=0, atol=1e-4)
 
 
+def test_features_are_rectified_with_the_slope_that_is_asked_for():
+    encoder = Conv(3, 16, 2, widths=(4,), negative_slope=0.2, generator=generator())
+    raw = encoder.hidden[0](encoder.standardise(images()))
+    torch.testing.assert_close(encoder.hidden(encoder.standardise(images())), raw.maximum(0.2 * raw).flatten(1))
+
+
 def test_starting_twice_changes_nothing():
     encoder = Conv(3, 16, 2, generator=generator())
     encoder.start_from(images())
@@ -83,6 +89,7 @@ def test_every_parameter_receives_a_gradient():
         (lambda: Conv(3, 16, 2, widths=(), generator=generator()), ShapeError),
         (lambda: Conv(3, 16, 2, widths=(4,) * 5, generator=generator()), ShapeError),
         (lambda: Conv(3, 16, 2, widths=(4, -1), generator=generator()), DomainError),
+        (lambda: Conv(3, 16, 2, negative_slope=1.0, generator=generator()), DomainError),
         (lambda: Conv(3, 16, 2, output=SphereOutput(3), generator=generator()), ShapeError),
         (lambda: Conv(3, 16, 2, generator=None), DtypeError),
     ],

@@ -7,7 +7,17 @@ import torch
 
 from contrica.dissimilarities import BlockSum, NormPower, PowerSum, SphereDot, SquaredEuclidean
 from contrica.encoders import BoxOutput, ProductOutput, SphereOutput, Unbounded
-from contrica.experiment import Experiment, FoldedMixing, MLPMixing, Neighbourhoods, Offsets, Selection, run
+from contrica.experiment import (
+    Experiment,
+    FoldedMixing,
+    MLPMixing,
+    Neighbourhoods,
+    Offsets,
+    PhotographMixing,
+    Selection,
+    build_model,
+    run,
+)
 from contrica.latents import (
     ExponentialTiltMarginal,
     LaplaceConditional,
@@ -22,6 +32,7 @@ from contrica.latents import (
     VonMisesFisherConditional,
 )
 from contrica.losses import NCE, InfoNCE
+from contrica.pairs import SimulatedPairs
 from contrica.spaces import Box, Euclidean, Sphere
 from contrica.training import TrainingOptions
 
@@ -211,6 +222,18 @@ def test_a_box_of_codes_is_part_of_what_is_promised():
     assert run(dataclasses.replace(made, output=BoxOutput(Box(2)))).guarantee["axes"]
     learned = dataclasses.replace(made, output=BoxOutput(Box(2), learnable_sides=True))
     assert not run(learned).guarantee["axes"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mixing", [MLPMixing(num_layers=1, candidates=10), PhotographMixing()])
+def test_the_rectifiers_of_the_encoder_have_the_slope_that_is_asked_for_and_the_description_says(mixing):
+    for slope, settings in ((0.01, {}), (0.2, {"negative_slope": 0.2})):
+        made = experiment(mixing=mixing, widths=(4, 4), **settings)
+        source = SimulatedPairs(made.latents, mixing.build(2, made.stream("mixing")))
+        encoder, _ = build_model(made, source)
+        rectifiers = [layer for layer in encoder.hidden if isinstance(layer, torch.nn.LeakyReLU)]
+        assert [layer.negative_slope for layer in rectifiers] == [slope, slope]
+        assert made.describe()["negative_slope"] == slope
 
 
 @pytest.mark.slow

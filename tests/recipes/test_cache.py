@@ -81,6 +81,7 @@ def variants():
         experiment(loss=InfoNCE(direction="symmetric")),
         experiment(offsets=Offsets(tied=True)),
         experiment(widths=(8,)),
+        experiment(negative_slope=0.2),
         experiment(name="other"),
         experiment(seed=1),
         experiment(turn_steps=(5,)),

@@ -60,6 +60,7 @@ PARTS = [
     mlp(output=BoxOutput(Box(3, low=-1.0, high=2.5), learnable_sides=True)),
     mlp(output=BoxOutput(Box(3))),
     conv(),
+    conv(negative_slope=0.2),
     conv(output=SphereOutput(3)),
     offset(),
     ScalarNet((2, 40, 40), widths=(5, 4), generator=stream()),

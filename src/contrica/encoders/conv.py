@@ -34,6 +34,8 @@ class Conv(nn.Module):
         Columns of the codes.
     widths : sequence of int, default (16, 32, 64)
         Channels of each convolution.
+    negative_slope : float, default 0.01
+        Slope of the rectifiers below zero, in [0, 1).
     output : Output, optional
         Where the codes live; `Unbounded` by default.
     generator : torch.Generator
@@ -66,6 +68,7 @@ class Conv(nn.Module):
         code_dim: int,
         *,
         widths: Sequence[int] = (16, 32, 64),
+        negative_slope: float = NEGATIVE_SLOPE,
         output: Output | None = None,
         generator: torch.Generator,
     ) -> None:
@@ -85,9 +88,9 @@ class Conv(nn.Module):
                 f" got {halvings}; each halves the image"
             )
         self.standardise = Standardise(self.channels, device=generator.device)
-        gain = leaky_gain(NEGATIVE_SLOPE)
+        gain = leaky_gain(negative_slope)
         layers = [strided_convolution(here, there, gain=gain, generator=generator) for here, there in pairwise(sizes)]
-        rectified: list[nn.Module] = [part for layer in layers for part in (layer, nn.LeakyReLU(NEGATIVE_SLOPE))]
+        rectified: list[nn.Module] = [part for layer in layers for part in (layer, nn.LeakyReLU(negative_slope))]
         self.hidden = nn.Sequential(*rectified, nn.Flatten())
         self.last = linear(sizes[-1] * side**2, self.code_dim, gain=1.0, generator=generator, bias=False)
 

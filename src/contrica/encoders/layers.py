@@ -10,12 +10,23 @@ import math
 import torch
 from torch import Tensor, nn
 
+from contrica import _checks
+from contrica.errors import DomainError
+
 NEGATIVE_SLOPE = 0.01
 """Slope of the leaky rectifier below zero."""
 
 
 def leaky_gain(negative_slope: float) -> float:
-    """Return the gain that keeps the mean square of a layer followed by a leaky rectifier."""
+    """Return the gain that keeps the mean square of a layer followed by a leaky rectifier.
+
+    Raises
+    ------
+    DomainError, DtypeError
+        If ``negative_slope`` is not a number in [0, 1).
+    """
+    if not 0.0 <= _checks.finite(negative_slope, "negative_slope") < 1.0:
+        raise DomainError(f"negative_slope must lie in [0, 1), got {negative_slope}; pass a small one such as 0.01")
     return math.sqrt(2.0 / (1.0 + negative_slope**2))
 
 

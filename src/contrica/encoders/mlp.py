@@ -19,7 +19,7 @@ from contrica.encoders.layers import NEGATIVE_SLOPE, leaky_gain, linear
 from contrica.encoders.outputs import Output, fitting_output
 from contrica.encoders.standardise import Standardise
 from contrica.encoders.whitening import whitening
-from contrica.errors import DomainError, ShapeError
+from contrica.errors import ShapeError
 
 BRANCH_SHARE = 0.1
 """Size at which the hidden layers start beside a linear skip, relative to codes of unit variance."""
@@ -82,8 +82,6 @@ class MLP(nn.Module):
         self.in_dim = _checks.count(in_dim, "in_dim")
         self.code_dim = _checks.count(code_dim, "code_dim")
         self.output = fitting_output(output, self.code_dim)
-        if not 0.0 <= _checks.finite(negative_slope, "negative_slope") < 1.0:
-            raise DomainError(f"negative_slope must lie in [0, 1), got {negative_slope}; pass a small one such as 0.01")
         sizes = [self.in_dim, *(_checks.count(width, "widths") for width in widths)]
         if len(sizes) == 1 and not linear_skip:
             raise ShapeError("an encoder needs a hidden layer or a linear skip, got neither; pass widths")

@@ -198,12 +198,27 @@ def build_model(experiment: Experiment, source: SimulatedPairs) -> tuple[MLP | C
     generator = experiment.stream("init")
     start = source.draw(START_ROWS, generator=generator).anchors
     encoder: MLP | Conv
-    widths, output = experiment.widths, copy.deepcopy(experiment.output)
+    widths, slope, output = experiment.widths, experiment.negative_slope, copy.deepcopy(experiment.output)
     if start.ndim == 2:
-        encoder = MLP(start.shape[1], experiment.code_dim, widths=widths, output=output, generator=generator)
+        encoder = MLP(
+            start.shape[1],
+            experiment.code_dim,
+            widths=widths,
+            negative_slope=slope,
+            output=output,
+            generator=generator,
+        )
     else:
         channels, size = start.shape[1:3]
-        encoder = Conv(channels, size, experiment.code_dim, widths=widths, output=output, generator=generator)
+        encoder = Conv(
+            channels,
+            size,
+            experiment.code_dim,
+            widths=widths,
+            negative_slope=slope,
+            output=output,
+            generator=generator,
+        )
     encoder.start_from(start)
 
     def offset(wanted: bool) -> ScalarNet | None:

@@ -149,6 +149,8 @@ class Experiment:
     offsets : Offsets
     widths : tuple of int
         Hidden layers of the encoder (units, or channels for images).
+    negative_slope : float
+        Of the encoder's leaky rectifiers, in [0, 1).
     output : Output, optional
         The space that codes live in as it starts, and with it their number; unbounded codes, one per latent, if not
         given. Each run trains a copy.
@@ -186,6 +188,7 @@ class Experiment:
     observation_noise: float = 0.0
     second_stage: bool = False
     selection: Selection | None = None
+    negative_slope: float = 0.01
 
     @property
     def is_noisy(self) -> bool:

@@ -82,6 +82,7 @@ class Model:
     batch_size: int = 512
     learning_rate: float = 3e-2
     widths: tuple[int, ...] = (128, 128, 128)
+    negative_slope: float = 0.01
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ class Row:
             ),
             offsets=Offsets(anchor=False, candidate=model.candidate_offset, bias=False),
             widths=model.widths,
+            negative_slope=model.negative_slope,
             output=SphereOutput(DIM) if on_sphere else BoxOutput(BOX) if in_box else None,
             training=TrainingOptions(
                 steps=steps or model.steps,

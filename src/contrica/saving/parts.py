@@ -60,7 +60,7 @@ def _widths(network: Any) -> list[int]:
     return [len(layer.weight) for layer in network.hidden if isinstance(layer, (nn.Linear, nn.Conv2d))]
 
 
-def _slope(network: MLP) -> float:
+def _slope(network: MLP | Conv) -> float:
     return next((layer.negative_slope for layer in network.hidden if isinstance(layer, nn.LeakyReLU)), NEGATIVE_SLOPE)
 
 
@@ -100,7 +100,17 @@ KNOWN: dict[type, tuple[Callable[..., object], tuple[Setting, ...]]] = {
             OUTPUT,
         ),
     ),
-    Conv: (Conv, (Setting("channels", int), Setting("size", int), Setting("code_dim", int), WIDTHS, OUTPUT)),
+    Conv: (
+        Conv,
+        (
+            Setting("channels", int),
+            Setting("size", int),
+            Setting("code_dim", int),
+            WIDTHS,
+            Setting("negative_slope", float, _slope, unless=NEGATIVE_SLOPE),
+            OUTPUT,
+        ),
+    ),
     ScalarNet: (ScalarNet, (Setting("in_shape", list[int]), WIDTHS)),
     PerRecording: (PerRecording, (Setting("networks", list[Part]), Setting("widths", list[int]))),
     Unbounded: (Unbounded, (Setting("dim", int, lambda part: part.space.dim),)),
