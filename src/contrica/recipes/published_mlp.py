@@ -13,7 +13,9 @@ helps is a critic that is softer than the truth:
                 meets itself, do better with neighbourhood batches that bring it to the scale of the pairs
     unbounded   neighbourhood batches, which are calibrated; or the anchor among its own negatives, which is the
                 published form: it keeps the codes at a smaller scale, the softer the smaller the batch. Both stand
-                where both were run. Generalised normal pairs, which share 21 nats, need the second
+                where both were run. Generalised normal pairs, which share 21 nats, need the second. For squared
+                distances on normal pairs the first is run with rectifiers of the mixing's slope, .2: with one of .01 a
+                seed of two ended .7 points of R2 below the published value
 
 Three rows leave the axes open and are published at the floor of a random rotation; there a second stage seeks them. The
 model of exponent 3 on normal pairs bends the codes: squares of their components correlate by .02, and the second stage,
@@ -156,7 +158,7 @@ BOX_LAPLACE = replace(
 SELF_NORMAL = Model("unbounded", steps=3000, batch_size=2048, widths=(64, 64, 64))
 SELF_LAPLACE, SELF_CUBIC = replace(SELF_NORMAL, exponent=1.0), replace(SELF_NORMAL, exponent=3.0)
 CUBIC_OF_LAPLACE = replace(SELF_CUBIC, steps=2000)
-CALIBRATED_NORMAL = Model(
+CALIBRATED = Model(
     "unbounded",
     negatives="positives",
     neighbourhoods=Neighbourhoods(),
@@ -164,8 +166,9 @@ CALIBRATED_NORMAL = Model(
     batch_size=2048,
     widths=(64, 64, 64),
 )
-CALIBRATED_LAPLACE = replace(CALIBRATED_NORMAL, exponent=1.0, steps=1000, batch_size=1024)
-CALIBRATED_CUBIC = replace(CALIBRATED_NORMAL, exponent=3.0)
+CALIBRATED_NORMAL = replace(CALIBRATED, negative_slope=0.2)
+CALIBRATED_LAPLACE = replace(CALIBRATED, exponent=1.0, steps=1000, batch_size=1024)
+CALIBRATED_CUBIC = replace(CALIBRATED, exponent=3.0)
 SELECTION = Selection(
     TrainingOptions(steps=600, batch_size=1024, optimizer="soap", learning_rate=3e-2, betas=(0.9, 0.95))
 )
@@ -212,7 +215,7 @@ ROWS = (
         "box, Laplace(.05); model unbounded, normal",
         UNIFORM_BOX,
         LAPLACE,
-        CALIBRATED_NORMAL,
+        CALIBRATED,
         r2=(99.64, 0.02),
         mcc=(59.67, 2.33),
         second_stage=True,
@@ -237,7 +240,7 @@ ROWS = (
         "box, normal(.05); model unbounded, exponent from the pairs",
         UNIFORM_BOX,
         NORMAL,
-        replace(CALIBRATED_NORMAL, exponent=3.0),
+        CALIBRATED_CUBIC,
         mcc=(43.80, 2.15),
         second_stage=True,
         selection=SELECTION,
