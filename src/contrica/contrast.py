@@ -86,11 +86,13 @@ def pair_loss(
 def _loss_of_rungs(critic: Critic, loss: Loss, codes: Sequence[Tensor], *, chained: bool) -> Tensor:
     """Return what it costs to tell each positive from the next wider one; ``codes`` are x, then x~ from p_1 to p_K."""
     anchors, *ladder = codes
-    if len(ladder) > 1 and isinstance(loss, InfoNCE) and loss.direction != "rows":
+    if len(ladder) == 1:
+        return anchors.new_zeros(())
+    if isinstance(loss, InfoNCE) and loss.direction != "rows":
         raise DomainError(
             f"the positives of a ladder are told apart given their anchor, got direction {loss.direction!r}; use 'rows'"
         )
-    if len(ladder) > 1 and isinstance(loss, InfoNCE) and chained:
+    if isinstance(loss, InfoNCE) and chained:
         raise DomainError(
             "InfoNCE needs the positives of a ladder to be independent given their anchor, got chained ones, such as"
             " rows of one recording; use NCE, SCL or NWJ"
@@ -98,7 +100,7 @@ def _loss_of_rungs(critic: Critic, loss: Loss, codes: Sequence[Tensor], *, chain
     logits = [critic.rung_logits(anchors, positives) for positives in ladder]
     pairs = itertools.pairwise(logits)
     costs = [loss(narrow[rung], wide[rung][:, None]) for rung, (narrow, wide) in enumerate(pairs)]
-    return torch.stack(costs).sum() if costs else anchors.new_zeros(())
+    return torch.stack(costs).sum()
 
 
 def _loss_in_cells(
@@ -229,7 +231,7 @@ def contrast(
     if direction != "rows":
         summaries, counts = reduce_pairs(loss.reduction, critic.dissimilarity, positives, anchors, plan.transposed())
         values.append(loss.combine(positive_logits, summaries, counts))
-    return torch.stack(values).mean()
+    return values[0] if len(values) == 1 else torch.stack(values).mean()
 
 
 def _over_targets(
@@ -257,7 +259,7 @@ def _over_targets(
         values.append(value(anchors, candidates, plan, targets))
     if direction != "rows":
         values.append(value(candidates, anchors, turned, targets.transposed()))
-    return torch.stack(values).mean()
+    return values[0] if len(values) == 1 else torch.stack(values).mean()
 
 
 def set_bias(critic: Critic, anchors: Side, positives: Side, loss: Loss, plan: PairPlan | None = None) -> None:

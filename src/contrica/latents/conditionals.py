@@ -23,8 +23,9 @@ from contrica.latents.generalised_normal import TruncatedGeneralisedNormal
 from contrica.latents.marginals import intervals, within_exponents
 from contrica.spaces import Space
 
-CHUNK = 16384
-"""Values drawn at once: 128 KiB each for a dozen intermediate results, which stay in the processor's cache."""
+CHUNK = 32768
+"""Values drawn at once: 256 KiB for each of a dozen intermediate results, whatever is drawn. Half of it takes a tenth
+to a fifth more time for 2048 pairs of ten generalised normal factors; more of it takes no less."""
 
 
 class Conditional(ABC):

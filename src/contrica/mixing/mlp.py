@@ -90,12 +90,12 @@ class InvertibleMLP(nn.Module):
 
     def forward(self, latents: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
         """Return the observations, in the dtype of the latents."""
-        hidden = _checks.matrix(latents, "latents", columns=self.dim)
+        hidden = _checks.matrix(latents, "latents", columns=self.dim).T  # a wide matrix times a narrow one is slow
         for index, weight in enumerate(self.weights.to(hidden.dtype)):
             if index:
                 hidden = nn.functional.leaky_relu(hidden, self.negative_slope)
-            hidden = hidden @ weight.T
-        return hidden
+            hidden = weight @ hidden
+        return hidden.T
 
     def inverse(self, observations: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
         """Return the latents, in the dtype of the observations."""

@@ -92,12 +92,10 @@ class SimulatedPairs:
         """
         size = _checks.count(batch_size, "batch_size", least=2)
         latents, positives = self.latent_model.sample(size, generator=_checks.generator(generator))
-        anchors, positive_views = (self._seen(view, generator) for view in (latents, positives))
+        shown = [_with_noise(view, self.latent_noise, generator) for view in (latents, positives)]
+        seen = self.mixing(torch.cat(shown)).split(size)
+        anchors, positive_views = (_with_noise(view, self.observation_noise, generator) for view in seen)
         return PairBatch(anchors, positive_views), latents, positives
-
-    def _seen(self, latents: Tensor, generator: torch.Generator) -> Tensor:
-        shown = _with_noise(latents, self.latent_noise, generator)
-        return _with_noise(self.mixing(shown), self.observation_noise, generator)
 
 
 def _with_noise(values: Tensor, scale: float, generator: torch.Generator) -> Tensor:
