@@ -1,4 +1,4 @@
-"""AdamW beside SOAP at equal processor time, on seeds that no setting of either was chosen on.
+"""AdamW beside SOAP at equal processor time, and two slopes of the rectifiers, on seeds that chose no setting of any.
 
 python benchmarks/optimizers.py --seeds 20 21
 
@@ -10,6 +10,7 @@ machine is shared, so seconds are the processor's. Seeds are added to those that
 import argparse
 import json
 import os
+import shlex
 import statistics
 import sys
 import time
@@ -21,20 +22,48 @@ from typing import Any
 import torch
 from time_to_identification import RESULTS, ROWS, TURNS, ours, processor
 
+from contrica.encoders.layers import NEGATIVE_SLOPE
 from contrica.experiment import Experiment, run
 from contrica.recipes import recipe
 from contrica.record import environment
+from contrica.recordings import RecordingExperiment
 from contrica.recordings.fitting import fit
 from contrica.training import TrainingOptions
 from contrica.training.options import OptimizerName
 
-OPTIMIZERS: dict[str, tuple[OptimizerName, float, tuple[float, float]]] = {
-    "AdamW 4e-3": ("adamw", 4e-3, (0.9, 0.99)),
-    "AdamW 1e-2": ("adamw", 1e-2, (0.9, 0.99)),
-    "SOAP 1e-2": ("soap", 1e-2, (0.9, 0.99)),
-    "SOAP 3e-2": ("soap", 3e-2, (0.9, 0.95)),
+
+@dataclass(frozen=True)
+class Settings:
+    """An optimizer, the peak of its rate, its betas, and the slope of the encoder's rectifiers."""
+
+    optimizer: OptimizerName
+    rate: float
+    betas: tuple[float, float] = (0.9, 0.99)
+    slope: float = NEGATIVE_SLOPE
+
+    def options(self, steps: int) -> TrainingOptions:
+        """Return the options of a training of so many steps."""
+        return TrainingOptions(steps=steps, optimizer=self.optimizer, learning_rate=self.rate, betas=self.betas)
+
+
+SETTINGS = {
+    "AdamW 4e-3": Settings("adamw", 4e-3),
+    "AdamW 1e-2": Settings("adamw", 1e-2),
+    "SOAP 1e-2": Settings("soap", 1e-2),
+    "SOAP 3e-2": Settings("soap", 3e-2, (0.9, 0.95)),
+    "AdamW 1e-2, slope .2": Settings("adamw", 1e-2, slope=0.2),
+    "SOAP 1e-2, slope .2": Settings("soap", 1e-2, slope=0.2),
 }
-"""Name, peak of the rate, betas: the defaults of both, and another rate each."""
+"""The defaults of both optimizers, another rate each, and one of each with another slope than .01."""
+
+
+COMPARED = (
+    ("AdamW 1e-2", "AdamW 4e-3"),
+    ("SOAP 1e-2", "AdamW 1e-2"),
+    ("SOAP 3e-2", "AdamW 1e-2"),
+    ("AdamW 1e-2, slope .2", "AdamW 1e-2"),
+    ("SOAP 1e-2, slope .2", "SOAP 1e-2"),
+)
 
 
 @dataclass(frozen=True)
@@ -46,61 +75,68 @@ class Outcome:
     processor_s: float
 
 
-def first_look(number: int) -> Callable[[TrainingOptions, int], Outcome]:
+Task = Callable[[TrainingOptions, float, int], Outcome]
+"""From options, a slope and a seed."""
+
+
+def first_look(number: int) -> Task:
     """Return a task: four skewed factors, the loss with all its terms."""
 
-    def made(chosen: TrainingOptions, seed: int) -> Outcome:
+    def made(chosen: TrainingOptions, slope: float, seed: int) -> Outcome:
         experiment = recipe("first-look").build(seed=seed)[number]
         assert isinstance(experiment, Experiment)
         size = experiment.training.batch_size
         steps = chosen.steps
         turns = tuple(turn * steps // experiment.training.steps for turn in experiment.turn_steps)
-        record = run(replace(experiment, training=replace(chosen, batch_size=size), turn_steps=turns))
+        training = replace(chosen, batch_size=size)
+        record = run(replace(experiment, training=training, turn_steps=turns, negative_slope=slope))
         seconds = record.processor_seconds or 0.0
         return Outcome(record.scores["mcc_pearson"]["value"], record.optimum["excess"], seconds)
 
     return made
 
 
-def ten_factors(chosen: TrainingOptions, seed: int) -> Outcome:
+def ten_factors(chosen: TrainingOptions, slope: float, seed: int) -> Outcome:
     """Return what ten factors end at, Laplace .05, neighbourhood batches, codes turned early in the schedule."""
     settings = {"optimizer": chosen.optimizer, "learning_rate": chosen.learning_rate, "betas": chosen.betas}
     turns = tuple(turn for turn in TURNS if turn < chosen.steps)
-    row = replace(ROWS["laplace-.05"], steps=chosen.steps, turn_steps=turns, **settings)
+    row = replace(ROWS["laplace-.05"], steps=chosen.steps, turn_steps=turns, negative_slope=slope, **settings)
     last = ours(row, seed, limit=600.0, checks=1)["last"]
     return Outcome(last["mcc"], None, last["processor"])
 
 
-def rat(chosen: TrainingOptions, seed: int) -> Outcome:
-    """Return how well a decoder reads a rat's place from three codes of spike counts, in blocks held out."""
-    experiment = recipe("rat").build(seed=seed)[1]
-    task = experiment.recording.task(seed)
-    fitted = fit(task, experiment.model, experiment.loss, replace(chosen, batch_size=512), seed=seed)
-    decoded = task.decode(fitted.codes, task.rows("train"), task.rows("test"))
-    return Outcome(next(iter(decoded.values())), None, fitted.processor_seconds)
+def recorded(name: str, number: int) -> Task:
+    """Return a task: codes of a recording, and how well nearest neighbours read what is known of blocks held out."""
+
+    def made(chosen: TrainingOptions, slope: float, seed: int) -> Outcome:
+        experiment = recipe(name).build(seed=seed)[number]
+        assert isinstance(experiment, RecordingExperiment)
+        task, model = experiment.recording.task(seed), replace(experiment.model, negative_slope=slope)
+        options = replace(chosen, batch_size=experiment.training.batch_size)
+        fitted = fit(task, model, experiment.loss, options, seed=seed)
+        decoded = task.decode(fitted.codes, task.rows("train"), task.rows("test"))
+        return Outcome(next(iter(decoded.values())), None, fitted.processor_seconds)
+
+    return made
 
 
-TASKS: dict[str, tuple[int, str, Callable[[TrainingOptions, int], Outcome]]] = {
+TASKS: dict[str, tuple[int, str, Task]] = {
     "four skewed factors, InfoNCE": (600, "MCC", first_look(0)),
-    "a rat's place from spikes": (600, "decoder's R2", rat),
+    "a rat's place from spikes": (600, "decoder's R2", recorded("rat", 1)),
     "ten factors, Laplace .05, neighbourhoods": (600, "MCC", ten_factors),
     "four skewed factors, NCE": (600, "MCC", first_look(1)),
     "four skewed factors, SCL": (250, "MCC", first_look(3)),
+    "what a person does, from joints and time": (300, "share named", recorded("mocap", 1)),
+    "what a person does, from joints and actions": (300, "share named", recorded("mocap", 3)),
 }
 """AdamW's steps, what is scored, and the task."""
 
 
-def options_of(name: str, steps: int) -> TrainingOptions:
-    """Return the options of an optimizer."""
-    optimizer, rate, betas = OPTIMIZERS[name]
-    return TrainingOptions(steps=steps, optimizer=optimizer, learning_rate=rate, betas=betas)
-
-
-def soap_steps(made: Callable[[TrainingOptions, int], Outcome], steps: int) -> int:
+def soap_steps(made: Task, steps: int) -> int:
     """Return the steps of SOAP that take as long as ``steps`` of AdamW; a short run first loads what is compiled."""
-    made(options_of("AdamW 4e-3", 20), 0)
-    short = steps // 5
-    adamw, soap = (made(options_of(name, short), 0).processor_s for name in ("AdamW 4e-3", "SOAP 1e-2"))
+    both = [SETTINGS[name] for name in ("AdamW 4e-3", "SOAP 1e-2")]
+    made(both[0].options(20), NEGATIVE_SLOPE, 0)
+    adamw, soap = (made(one.options(steps // 5), NEGATIVE_SLOPE, 0).processor_s for one in both)
     return round(steps * min(1.0, adamw / soap))
 
 
@@ -109,12 +145,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[20, 21])
     parser.add_argument("--tasks", type=int, nargs="+", default=list(range(len(TASKS))), help="by place")
+    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     kept = RESULTS / "optimizers.json"
     result: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {"steps": {}, "runs": [], "where": []}
     where = {
-        "command": "python benchmarks/optimizers.py " + " ".join(sys.argv[1:]),
+        "command": "python benchmarks/optimizers.py " + shlex.join(sys.argv[1:]),
         "date": datetime.now(UTC).isoformat(timespec="minutes"),
         "processor": processor(),
         "load": [round(load, 1) for load in os.getloadavg()],
@@ -126,9 +163,9 @@ def main() -> None:
         if task not in result["steps"]:
             result["steps"][task] = {"adamw": steps, "soap": soap_steps(made, steps)}
         for seed in arguments.seeds:
-            for name in OPTIMIZERS:
-                begun = time.process_time()
-                outcome = made(options_of(name, result["steps"][task][OPTIMIZERS[name][0]]), seed)
+            for name in arguments.settings:
+                chosen, begun = SETTINGS[name], time.process_time()
+                outcome = made(chosen.options(result["steps"][task][chosen.optimizer]), chosen.slope, seed)
                 which = {"task": task, "optimizer": name, "seed": seed}
                 others = [old for old in result["runs"] if not which.items() <= old.items()]
                 result["runs"] = [*others, which | vars(outcome)]
@@ -140,32 +177,52 @@ def main() -> None:
 def table(result: dict[str, Any]) -> str:
     """Return the markdown page."""
     lines = [
-        "# AdamW beside SOAP at equal processor time",
+        "# AdamW beside SOAP at equal processor time, and two slopes of the rectifiers",
         "",
         "Scores of held-out rows, one per seed; steps of SOAP are fewer as they are dearer, timed on each task in the"
-        " same process. Nats are those above the least loss on the same pairs.",
+        " same process. Nats are those above the least loss on the same pairs. The slope is .01 where none is named.",
         "",
         "| task | scored | optimizer | steps | processor s | scores | nats above the best |",
         "|---|---|---|---:|---:|---|---|",
     ]
     for task, (_, scored, _) in TASKS.items():
-        for name in OPTIMIZERS:
-            runs = [run for run in result["runs"] if (run["task"], run["optimizer"]) == (task, name)]
+        for name, chosen in SETTINGS.items():
+            runs = runs_of(result, task, name)
             if not runs:
                 continue
             seconds = statistics.mean(run["processor_s"] for run in runs)
             scores = ", ".join(f"{run['score']:.4f}" for run in runs)
             excess = ", ".join(f"{run['excess']:.3f}" for run in runs if run["excess"] is not None)
-            steps = result["steps"][task][OPTIMIZERS[name][0]]
+            steps = result["steps"][task][chosen.optimizer]
             lines.append(f"| {task} | {scored} | {name} | {steps} | {seconds:.0f} | {scores} | {excess} |")
     seeds = sorted({run["seed"] for run in result["runs"]})
-    lines += ["", f"Seeds {', '.join(map(str, seeds))}, in the order in which they were run.", "", "How and where:", ""]
+    lines += ["", f"Seeds {', '.join(map(str, seeds))} in this order.", ""]
+    lines += ["What is gained over another choice in the mean of the seeds, and in how many of them:", ""]
+    lines += [f"| task | {' | '.join(f'{name} over {other}' for name, other in COMPARED)} |"]
+    lines += ["|---" * (1 + len(COMPARED)) + "|"]
+    lines += [f"| {task} | {' | '.join(gain(result, task, *pair) for pair in COMPARED)} |" for task in TASKS]
+    lines += ["", "How and where:", ""]
     lines += [
         f"- `{where['command']}`, {where['date']}, {where['processor']}, one thread, load {where['load']}, torch"
         f" {where['environment']['torch']}"
         for where in result["where"]
     ]
     return "\n".join(lines) + "\n"
+
+
+def runs_of(result: dict[str, Any], task: str, name: str) -> list[dict[str, Any]]:
+    """Return the runs of a task with some settings, by seed."""
+    runs = [run for run in result["runs"] if (run["task"], run["optimizer"]) == (task, name)]
+    return sorted(runs, key=lambda run: run["seed"])
+
+
+def gain(result: dict[str, Any], task: str, name: str, other: str) -> str:
+    """Return by how much some settings end above others on the seeds of both, and on how many seeds."""
+    first, second = ({run["seed"]: run["score"] for run in runs_of(result, task, one)} for one in (name, other))
+    gains = [first[seed] - second[seed] for seed in first.keys() & second.keys()]
+    if not gains:
+        return ""
+    return f"{statistics.mean(gains):+.4f}, {sum(entry > 0 for entry in gains)} of {len(gains)}"
 
 
 if __name__ == "__main__":

@@ -151,7 +151,10 @@ def test_nothing_is_learned_besides_where_nothing_asks_for_it(record):
 def test_a_second_stage_that_nothing_supports_says_why_and_claims_nothing():
     space = Euclidean(2)
     law = LatentModel(NormalMarginal(space), NormalConditional(space, 1.0))
-    made = run(experiment(latents=law, dissimilarity=PowerSum(2, exponent=2.0), second_stage=True, num_test=4000))
+    # Codes of so short a fit are bent, on many seeds enough to look independent: docs/what-holds.md, what breaks.
+    training = TrainingOptions(steps=20, batch_size=64, learning_rate=4e-3)
+    delta = PowerSum(2, exponent=2.0)
+    made = run(experiment(latents=law, dissimilarity=delta, training=training, second_stage=True, num_test=4000))
     assert made.second_stage["holds"] is False
     assert made.second_stage["scores"] is None
     assert "nothing identifies the axes" in made.second_stage["text"]

@@ -86,7 +86,7 @@ def variants():
         experiment(seed=1),
         experiment(turn_steps=(5,)),
         experiment(neighbourhoods=Neighbourhoods()),
-        experiment(training=TrainingOptions(steps=1000, batch_size=512, learning_rate=4e-3 + 1e-12)),
+        experiment(training=TrainingOptions(steps=1000, batch_size=512, learning_rate=1e-2 + 1e-12)),
     ]
 
 

@@ -1,7 +1,9 @@
 import json
 import os
+from dataclasses import replace
 
 import pytest
+from torch import nn
 
 from contrica import cli
 from contrica.errors import RecordError, UnreadableFileError
@@ -9,6 +11,7 @@ from contrica.recipes import RecordCache, recipe
 from contrica.recipes.cache import content_key
 from contrica.recordings import RecordingRecord, run_recording
 from contrica.recordings.experiment import digest
+from contrica.recordings.fitting import fit
 from contrica.report import RunRecord, page, read_run, write_run
 from contrica.report.recording_outcome import RecordingOutcome, gathered, judged
 from recordings.planted import experiment
@@ -89,6 +92,14 @@ def test_a_recording_that_is_not_there_is_a_sentence_and_no_traceback(name, monk
     assert "CONTRICA_DATA must name the folder" in said
     assert not list(tmp_path.iterdir())
     assert cli.main(["show", name]) == 0
+
+
+def test_a_model_says_the_slope_of_its_rectifiers():
+    planted = experiment(steps=1)
+    model = replace(planted.model, negative_slope=0.2)
+    fitted = fit(planted.recording.task(0), model, planted.loss, planted.training, seed=0)
+    slopes = {part.negative_slope for part in fitted.encoder.modules() if isinstance(part, nn.LeakyReLU)}
+    assert slopes == {0.2}
 
 
 def test_records_are_kept_by_what_the_recording_holds(monkeypatch, tmp_path):

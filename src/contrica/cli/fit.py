@@ -73,9 +73,7 @@ def fit(
     steps: Annotated[int, typer.Option(help="Updates, unless training ends earlier.")] = 2000,
     batch_size: Annotated[int, typer.Option(help="Pairs per update.")] = 512,
     optimizer: Annotated[str, typer.Option(help="soap or adamw.")] = "soap",
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Peak of the rate; 0.01 for soap and 0.004 for adamw if not given.")
-    ] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak of the rate; 0.01 if not given.")] = None,
     validation_fraction: Annotated[float, typer.Option(help="Share of the rows that training does not see.")] = 0.1,
     patience: Annotated[int, typer.Option(help="Held-out losses without a better one that end training; 0 none.")] = 10,
     checkpoint: Annotated[

@@ -55,9 +55,6 @@ from contrica.pairs.timeline import Separation
 from contrica.saving import Checkpoints
 from contrica.training import StepRecord, TrainingOptions, TrainingState
 
-RATES = {"soap": 1e-2, "adamw": 4e-3}
-"""Peak of the learning rate by optimizer."""
-
 AS_IT_COMES: dict[str, Any] = {"accept_sparse": False, "ensure_all_finite": False, "allow_nd": True}
 """How scikit-learn is asked to read X: numbers of any shape, not searched for NaN, which would read a mapped file."""
 
@@ -129,7 +126,7 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Pairs per update; the number of rows if that is smaller.
     optimizer : "soap" or "adamw", default "soap"
     learning_rate : float, optional
-        Peak of the rate; 0.01 for "soap" and 0.004 for "adamw" if not given.
+        Peak of the rate; that of `TrainingOptions`, 0.01, if not given.
     turn_axes : bool, default True
         Turn the codes to the axes along which pairs differ, at some steps and where that makes the loss smaller; for
         the encoder "mlp" with "laplace", "generalised_normal" or "flat".
@@ -317,7 +314,7 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             steps=self.steps,
             batch_size=self.batch_size,
             optimizer=self.optimizer,
-            learning_rate=RATES.get(self.optimizer, 1.0) if self.learning_rate is None else self.learning_rate,
+            learning_rate=TrainingOptions.learning_rate if self.learning_rate is None else self.learning_rate,
         )
         if not isinstance(self.turn_axes, bool):
             raise DtypeError(f"turn_axes must be True or False, got {self.turn_axes!r}; pass one of them")

@@ -14,6 +14,7 @@ from contrica.contrast import pair_loss
 from contrica.critics import Critic
 from contrica.dissimilarities import Dissimilarity
 from contrica.encoders import MLP, Conv, PerRecording, ScalarNet
+from contrica.encoders.layers import NEGATIVE_SLOPE
 from contrica.losses import Loss
 from contrica.pairs import ChangedPairs, Dropout, PairBatch, PairSource
 from contrica.recordings.task import Array, Rows, Task
@@ -41,6 +42,8 @@ class Model:
         Share of the columns that each side of a pair loses at random, so that codes cannot rest on single ones.
     candidate_offset : bool
         Whether the critic learns alpha~, for rows that are not spread evenly in the codes.
+    negative_slope : float
+        Of the encoder's leaky rectifiers, in [0, 1).
     """
 
     code_dim: int
@@ -48,6 +51,7 @@ class Model:
     widths: tuple[int, ...] = (64, 64)
     dropped: float = 0.5
     candidate_offset: bool = False
+    negative_slope: float = NEGATIVE_SLOPE
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,13 +148,16 @@ def _fitting(options: TrainingOptions, num_rows: int) -> TrainingOptions:
 
 
 def _encoder(task: Task, model: Model, generator: torch.Generator) -> MLP | Conv | PerRecording:
-    shape, widths = task.inputs.shape[1:], model.widths
+    shape, widths, slope = task.inputs.shape[1:], model.widths, model.negative_slope
+
+    def perceptron(width: int) -> MLP:
+        return MLP(width, model.code_dim, widths=widths, negative_slope=slope, generator=generator)
+
     if task.widths is not None:
-        parts = [MLP(width, model.code_dim, widths=widths, generator=generator) for width in task.widths]
-        return PerRecording(parts, task.widths)
+        return PerRecording([perceptron(width) for width in task.widths], task.widths)
     if len(shape) == 1:
-        return MLP(shape[0], model.code_dim, widths=widths, generator=generator)
-    return Conv(shape[0], shape[1], model.code_dim, widths=widths, generator=generator)
+        return perceptron(shape[0])
+    return Conv(shape[0], shape[1], model.code_dim, widths=widths, negative_slope=slope, generator=generator)
 
 
 def _offset(task: Task, model: Model, rows: Rows, generator: torch.Generator) -> ScalarNet | None:

@@ -39,7 +39,7 @@ class TrainingOptions:
     optimizer : str
         "adamw", or "soap", which needs far fewer steps and about twice the work per step on small encoders.
     learning_rate : float
-        Peak rate for the encoder.
+        Peak rate for the encoder. The default serves either optimizer on perceptrons; SOAP bears .03 on many factors.
     offset_learning_rate_factor : float
         The critic's offsets and bias learn at this many times that rate; they have to follow the codes.
     dissimilarity_learning_rate_factor : float
@@ -80,7 +80,7 @@ class TrainingOptions:
     batch_size: int = 512
     negatives: NegativeSource = "positives"
     optimizer: OptimizerName = "adamw"
-    learning_rate: float = 4e-3
+    learning_rate: float = 1e-2
     offset_learning_rate_factor: float = 2.0
     dissimilarity_learning_rate_factor: float = 1.0
     betas: tuple[float, float] = (0.9, 0.99)
