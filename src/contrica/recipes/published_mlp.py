@@ -51,6 +51,7 @@ from contrica.recipes.recipe import Recipe
 from contrica.report import PublishedValue
 from contrica.spaces import Box, Euclidean, Sphere
 from contrica.training import TrainingOptions
+from contrica.training.options import OptimizerName
 
 DIM = 10
 SPHERE, BOX, LINE = Sphere(DIM), Box(DIM), Euclidean(DIM)
@@ -82,7 +83,9 @@ class Model:
     neighbourhoods: Neighbourhoods | None = None
     steps: int = 5000
     batch_size: int = 512
+    optimizer: OptimizerName = "soap"
     learning_rate: float = 3e-2
+    betas: tuple[float, float] = (0.9, 0.95)
     widths: tuple[int, ...] = (128, 128, 128)
     negative_slope: float = 0.01
 
@@ -123,10 +126,10 @@ class Row:
                 steps=steps or model.steps,
                 batch_size=model.batch_size,
                 negatives=model.negatives,
-                optimizer="soap",
+                optimizer=model.optimizer,
                 learning_rate=model.learning_rate,
                 dissimilarity_learning_rate_factor=model.weight_rate or 1.0,
-                betas=(0.9, 0.95),
+                betas=model.betas,
             ),
             neighbourhoods=model.neighbourhoods,
             turn_steps=TURN_STEPS if turned else (),
@@ -143,6 +146,18 @@ SPHERE_NORMAL, SPHERE_LAPLACE = ProjectedNormalConditional(SPHERE, 0.05), Projec
 WIDE = NormalConditional(LINE, 1.0)
 
 SOFT_SPHERE = Model("sphere", weight=30.0, negatives="positives")
+WIDE_SPHERE = Model(
+    "sphere",
+    weight=1.0,
+    negatives="positives",
+    steps=28_000,
+    batch_size=1024,
+    optimizer="natural",
+    learning_rate=4e-3,
+    betas=(0.9, 0.99),
+    widths=(64, 64, 64),
+    negative_slope=0.2,
+)
 SHORT_SOFT_SPHERE = replace(SOFT_SPHERE, steps=1500, batch_size=1024, widths=(64, 64, 64))
 IN_BOX = Model("box", weight_rate=0.1, steps=2000, batch_size=2048, widths=(64, 64, 64))
 BOX_NORMAL = replace(IN_BOX, weight=6.0, steps=1500, batch_size=1024)
@@ -181,7 +196,7 @@ ROWS = (
         "sphere, vMF(1); model sphere, vMF",
         UNIFORM_SPHERE,
         VonMisesFisherConditional(SPHERE, 1.0),
-        Model("sphere", weight=1.0, negatives="positives", batch_size=2048, learning_rate=3e-3, widths=(64, 64, 64)),
+        WIDE_SPHERE,
         r2=(99.42, 0.05),
     ),
     Row(

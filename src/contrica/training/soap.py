@@ -78,7 +78,7 @@ class SOAP(torch.optim.Optimizer):
         tables = [gradient.flatten(1) if gradient.ndim > 1 else gradient for gradient in gradients.values()]
         states = [self._counted(*both) for both in zip(gradients, tables, strict=True)]
         rotated = [_rotate(table, state["bases"]) for table, state in zip(tables, states, strict=True)]
-        moves = _adam(rotated, states, group)
+        moves = self._moves(rotated, states, group)
         for parameter, state, table, move in zip(gradients, states, tables, moves, strict=True):
             if group["weight_decay"]:
                 parameter.mul_(1.0 - group["lr"] * group["weight_decay"])
@@ -96,27 +96,26 @@ class SOAP(torch.optim.Optimizer):
         state["step"] += 1
         return state
 
-
-def _adam(gradients: list[Tensor], states: list[dict[str, Any]], group: dict[str, Any]) -> list[Tensor]:
-    """Return Adam's step for each gradient, and take the gradient into the means, all in one call of torch's kernel."""
-    moves = [torch.zeros_like(gradient) for gradient in gradients]
-    counts = {state["step"]: torch.tensor(float(state["step"]), device=gradients[0].device) for state in states}
-    torch._fused_adam_(
-        moves,
-        gradients,
-        [state["rotated_mean"] for state in states],
-        [state["square"] for state in states],
-        [],
-        [counts[state["step"]] for state in states],
-        lr=group["lr"],
-        beta1=group["betas"][0],
-        beta2=group["betas"][1],
-        weight_decay=0.0,
-        eps=DENOMINATOR_FLOOR,
-        amsgrad=False,
-        maximize=False,
-    )
-    return moves
+    def _moves(self, gradients: list[Tensor], states: list[dict[str, Any]], group: dict[str, Any]) -> list[Tensor]:
+        """Take rotated gradients into the means and return Adam's steps, all in one call of torch's kernel."""
+        moves = [torch.zeros_like(gradient) for gradient in gradients]
+        counts = {state["step"]: torch.tensor(float(state["step"]), device=gradients[0].device) for state in states}
+        torch._fused_adam_(
+            moves,
+            gradients,
+            [state["rotated_mean"] for state in states],
+            [state["square"] for state in states],
+            [],
+            [counts[state["step"]] for state in states],
+            lr=group["lr"],
+            beta1=group["betas"][0],
+            beta2=group["betas"][1],
+            weight_decay=0.0,
+            eps=DENOMINATOR_FLOOR,
+            amsgrad=False,
+            maximize=False,
+        )
+        return moves
 
 
 def _turn(state: dict[str, Any], table: Tensor, decay: float, *, turn: bool) -> None:
