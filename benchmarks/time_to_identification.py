@@ -113,8 +113,11 @@ TURNS = (100, 200, 300, 400, 500)
 LADDER = (0.05, 0.1, 0.2, 0.4)
 """Noise of telescoped ratios, narrowest first."""
 
+TWENTY_LADDER = (0.05, 0.08, 0.13, 0.21, 0.35)
+"""In steps of about 1 + 3/sqrt(20): neighbours share less with more factors."""
+
 FINE_LADDER = (0.05, 0.07, 0.1, 0.14, 0.2, 0.28, 0.4)
-"""The same in steps of about a square root of 2: neighbours share less with more factors."""
+"""In steps of about a square root of 2."""
 
 ROWS = {
     "laplace-.05": Row("laplace", 0.05, 10, "mcc", 0.9857, steps=1000, turn_steps=TURNS),
@@ -130,10 +133,20 @@ ROWS |= {
         ROWS["normal-.05"].telescoped(4000), widths=(128, 128, 128), negative_slope=0.2
     ),
     "laplace-.05 telescoped": ROWS["laplace-.05"].telescoped(1000),
-    "laplace-.05-20 telescoped": ROWS["laplace-.05-20"].telescoped(2000),
-    "laplace-.05-20 telescoped, all strangers": replace(ROWS["laplace-.05-20"].telescoped(2000), num_strangers=None),
-    "laplace-.05-20 telescoped, weights": replace(ROWS["laplace-.05-20"].telescoped(2000), learnable_weights=True),
-    "laplace-.05-50 telescoped": replace(ROWS["laplace-.05-50"].telescoped(1000), ladder=FINE_LADDER, batch_size=512),
+    "laplace-.05-20 telescoped": replace(
+        ROWS["laplace-.05-20"].telescoped(6000),
+        ladder=TWENTY_LADDER,
+        batch_size=512,
+        negative_slope=0.2,
+        learnable_weights=True,
+    ),
+    "laplace-.05-50 telescoped": replace(
+        ROWS["laplace-.05-50"].telescoped(1500),
+        ladder=FINE_LADDER,
+        batch_size=512,
+        negative_slope=0.2,
+        learnable_weights=True,
+    ),
 }
 
 
