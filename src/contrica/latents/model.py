@@ -92,8 +92,7 @@ class LatentModel:
     ) -> tuple[Float[Tensor, "batch latent_dim"], Float[Tensor, "batch latent_dim"]]:
         """Return independent pairs (latents, positives), each of shape (num_pairs, dim), in the units of the space."""
         latents = self.marginal.sample(num_pairs, generator=generator, dtype=dtype)
-        with torch.no_grad():
-            return latents, self.conditional._draw(latents.double(), generator).to(dtype)
+        return latents, self.conditional.sample(latents, generator=generator)
 
     def log_density_ratio(self, latents: Tensor, positives: Tensor) -> Tensor:
         """Return log p(s~|s) - log p(s~) in nats, float64, broadcast over the leading axes.
