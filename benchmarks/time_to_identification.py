@@ -114,10 +114,13 @@ LADDER = (0.05, 0.1, 0.2, 0.4)
 """Noise of telescoped ratios, narrowest first."""
 
 TWENTY_LADDER = (0.05, 0.08, 0.13, 0.21, 0.35)
-"""In steps of about 1 + 3/sqrt(20): neighbours share less with more factors."""
+"""In steps of about 1.6: neighbours share less with more factors."""
 
 FINE_LADDER = (0.05, 0.07, 0.1, 0.14, 0.2, 0.28, 0.4)
 """In steps of about a square root of 2."""
+
+MANY_FACTORS: dict[str, Any] = {"batch_size": 512, "negative_slope": 0.2, "learnable_weights": True}
+"""What telescoped ratios of twenty factors and more are run with."""
 
 ROWS = {
     "laplace-.05": Row("laplace", 0.05, 10, "mcc", 0.9857, steps=1000, turn_steps=TURNS),
@@ -133,20 +136,8 @@ ROWS |= {
         ROWS["normal-.05"].telescoped(4000), widths=(128, 128, 128), negative_slope=0.2
     ),
     "laplace-.05 telescoped": ROWS["laplace-.05"].telescoped(1000),
-    "laplace-.05-20 telescoped": replace(
-        ROWS["laplace-.05-20"].telescoped(6000),
-        ladder=TWENTY_LADDER,
-        batch_size=512,
-        negative_slope=0.2,
-        learnable_weights=True,
-    ),
-    "laplace-.05-50 telescoped": replace(
-        ROWS["laplace-.05-50"].telescoped(1500),
-        ladder=FINE_LADDER,
-        batch_size=512,
-        negative_slope=0.2,
-        learnable_weights=True,
-    ),
+    "laplace-.05-20 telescoped": replace(ROWS["laplace-.05-20"].telescoped(6000), ladder=TWENTY_LADDER, **MANY_FACTORS),
+    "laplace-.05-50 telescoped": replace(ROWS["laplace-.05-50"].telescoped(1500), ladder=FINE_LADDER, **MANY_FACTORS),
 }
 
 

@@ -34,7 +34,15 @@ def model(folder=None, *, killed_at=None, every=5, **settings):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::contrica.errors.ContricaWarning")
-@pytest.mark.parametrize("settings", [{}, {"optimizer": "adamw"}, {"patience": 3, "learning_rate": 0.3}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"optimizer": "adamw"},
+        {"optimizer": "natural", "learning_rate": 3e-3},
+        {"patience": 3, "learning_rate": 0.3},
+    ],
+)
 @pytest.mark.parametrize("killed_at", [3, 11, 26, 40])
 def test_a_fit_that_was_killed_goes_on_to_the_same_codes(tmp_path, killed_at, settings):
     unbroken = model(**settings).fit(recording())

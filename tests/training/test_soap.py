@@ -6,43 +6,21 @@ import pytest
 import torch
 from torch import nn
 
+from contrica.training.natural import NaturalGradient
 from contrica.training.soap import SOAP
-
-
-def gradients(shape, count, seed=0):
-    stream = torch.Generator().manual_seed(seed)
-    return [torch.randn(shape, generator=stream, dtype=torch.float64) for _ in range(count)]
-
-
-def written_out(weight, steps, *, rate, beta, every):
-    """Follow the docstring's formula, one matrix at a time, with plain products."""
-    mean = square = None
-    for number, gradient in enumerate(steps, start=1):
-        if mean is None:
-            mean, square = torch.zeros_like(gradient), torch.zeros_like(gradient)
-            left, right = gradient @ gradient.T, gradient.T @ gradient
-            rows, columns = torch.linalg.eigh(left)[1], torch.linalg.eigh(right)[1]
-        mean = beta * mean + (1 - beta) * gradient
-        rotated = rows.T @ gradient @ columns
-        square = beta * square + (1 - beta) * rotated**2
-        adam = (rows.T @ mean @ columns / (1 - beta**number)) / ((square / (1 - beta**number)).sqrt() + 1e-8)
-        weight = weight - rate * rows @ adam @ columns.T
-        left = beta * left + (1 - beta) * gradient @ gradient.T
-        right = beta * right + (1 - beta) * gradient.T @ gradient
-        if number % every == 0:
-            rows, columns = torch.linalg.qr(left @ rows)[0], torch.linalg.qr(right @ columns)[0]
-    return weight
+from training.rotated_steps import gradients, written_out
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (6, 2)])
 def test_steps_are_those_of_the_formula(shape):
     steps = gradients(shape, 7)
     weight = nn.Parameter(torch.ones(shape, dtype=torch.float64))
-    optimizer = SOAP([weight], lr=0.1, betas=(0.9, 0.9), basis_steps=3)
+    optimizer = SOAP([weight], lr=0.1, betas=(0.8, 0.9), basis_steps=3)
     for gradient in steps:
         weight.grad = gradient
         optimizer.step()
-    expected = written_out(torch.ones(shape, dtype=torch.float64), steps, rate=0.1, beta=0.9, every=3)
+    begun, settings = torch.ones(shape, dtype=torch.float64), {"rate": 0.1, "betas": (0.8, 0.9), "every": 3}
+    expected = written_out(begun, steps, denominator=lambda square: square.sqrt() + 1e-8, **settings)
     torch.testing.assert_close(weight.detach(), expected)
 
 
@@ -55,6 +33,20 @@ def test_a_vector_gets_adam():
         for optimizer in optimizers:
             optimizer.step()
     torch.testing.assert_close(ours.detach(), theirs.detach())
+
+
+@pytest.mark.parametrize("kind", [SOAP, NaturalGradient])
+@pytest.mark.parametrize("laid_out", [lambda table: table.T.contiguous().T, lambda table: table.repeat(1, 2)[:, :3]])
+def test_the_order_of_memory_changes_nothing(kind, laid_out):
+    plain, other, column = (nn.Parameter(torch.ones(*size, dtype=torch.float64)) for size in ((5, 3), (5, 3), (5,)))
+    vector = nn.Parameter(torch.ones(5, dtype=torch.float64))
+    optimizer = kind([plain, other, column, vector], lr=0.1)
+    for gradient in gradients((5, 3), 4):
+        plain.grad, other.grad = gradient, laid_out(gradient)
+        column.grad, vector.grad = laid_out(gradient)[:, 0], gradient[:, 0].clone()
+        optimizer.step()
+    torch.testing.assert_close(other.detach(), plain.detach())
+    torch.testing.assert_close(column.detach(), vector.detach())
 
 
 def test_more_than_two_axes_are_a_matrix_of_the_first_by_the_others():

@@ -197,28 +197,18 @@ def build_model(experiment: Experiment, source: SimulatedPairs) -> tuple[MLP | C
     """Return the encoder and the critic as they start, from the stream ``init``."""
     generator = experiment.stream("init")
     start = source.draw(START_ROWS, generator=generator).anchors
+    settings: dict[str, Any] = {
+        "widths": experiment.widths,
+        "negative_slope": experiment.negative_slope,
+        "output": copy.deepcopy(experiment.output),
+        "generator": generator,
+    }
     encoder: MLP | Conv
-    widths, slope, output = experiment.widths, experiment.negative_slope, copy.deepcopy(experiment.output)
     if start.ndim == 2:
-        encoder = MLP(
-            start.shape[1],
-            experiment.code_dim,
-            widths=widths,
-            negative_slope=slope,
-            output=output,
-            generator=generator,
-        )
+        encoder = MLP(start.shape[1], experiment.code_dim, **settings)
     else:
         channels, size = start.shape[1:3]
-        encoder = Conv(
-            channels,
-            size,
-            experiment.code_dim,
-            widths=widths,
-            negative_slope=slope,
-            output=output,
-            generator=generator,
-        )
+        encoder = Conv(channels, size, experiment.code_dim, **settings)
     encoder.start_from(start)
 
     def offset(wanted: bool) -> ScalarNet | None:

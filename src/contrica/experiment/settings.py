@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from contrica.datasets.photographs import photograph
 from contrica.dissimilarities import Dissimilarity
 from contrica.encoders import Output
+from contrica.encoders.layers import NEGATIVE_SLOPE
 from contrica.encoders.whitening import whitening
 from contrica.latents import LatentModel
 from contrica.losses import Loss
@@ -188,7 +189,7 @@ class Experiment:
     observation_noise: float = 0.0
     second_stage: bool = False
     selection: Selection | None = None
-    negative_slope: float = 0.01
+    negative_slope: float = NEGATIVE_SLOPE
 
     @property
     def is_noisy(self) -> bool:

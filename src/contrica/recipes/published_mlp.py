@@ -33,6 +33,7 @@ from typing import Literal
 from contrica.contrast import NegativeSource
 from contrica.dissimilarities import PowerSum, SphereDot
 from contrica.encoders import BoxOutput, SphereOutput
+from contrica.encoders.layers import NEGATIVE_SLOPE
 from contrica.experiment import Experiment, MLPMixing, Neighbourhoods, Offsets, Selection
 from contrica.latents import (
     Conditional,
@@ -90,7 +91,7 @@ class Model:
     learning_rate: float = 3e-2
     betas: tuple[float, float] = (0.9, 0.95)
     widths: tuple[int, ...] = (128, 128, 128)
-    negative_slope: float = 0.01
+    negative_slope: float = NEGATIVE_SLOPE
 
 
 @dataclass(frozen=True)

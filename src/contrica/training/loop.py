@@ -1,7 +1,7 @@
 """The training loop: an iterator that makes one update per step and knows no loss, encoder or source by name.
 
-Minimises the loss over the parameters of encoder and critic with AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101)
-or with SOAP, or by the natural gradient.
+Minimises the loss over the parameters of encoder and critic with AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101),
+with SOAP, or by the natural gradient.
 """
 
 import math

@@ -2,11 +2,11 @@
 
     h = B E[r^2],    step = rate * Q_L (E[r] / (h + damping * mean h)) Q_R^T,    r = Q_L^T g Q_R,    E running means
 
-The losses are log likelihoods of the critic, so that the covariance of one pair's gradient is the Fisher information,
-and at the optimum the Hessian. Where pairs share little, the gradient g of a batch of B pairs is nearly all noise, and
-its square a B-th of that covariance: h is the curvature, and the step a share ``rate`` of Newton's. Adam and SOAP
-divide by the root of the square instead, and creep along directions of little curvature, where noise and signal are
-both small. A rate that falls as the fit ends averages over its last 1 / rate batches.
+InfoNCE and NCE are log likelihoods, so that at the optimum the covariance of one pair's gradient is the Fisher
+information and the Hessian; NWJ and SCL are none, and h is no more than a guess there. Where pairs share little, the
+gradient g of a batch of B pairs is nearly all noise, and its square a B-th of that covariance: h is the curvature, and
+the step a share ``rate`` of Newton's. Adam and SOAP divide by the root of the square instead, and creep along
+directions of little curvature, where noise and signal are both small.
 (Amari 1998, Neural Computation 10:251-276; the Kronecker-factored basis is that of `contrica.training.soap`.)
 """
 
@@ -64,14 +64,7 @@ class NaturalGradient(SOAP):
         for group in self.param_groups:
             group.setdefault("batch_size", batch_size)
 
-    def _moves(self, gradients: list[Tensor], states: list[dict[str, Any]], group: dict[str, Any]) -> list[Tensor]:
-        """Take rotated gradients into the means and return shares of Newton's steps."""
-        first, second = group["betas"]
-        moves = []
-        for gradient, state in zip(gradients, states, strict=True):
-            mean = state["rotated_mean"].lerp_(gradient, 1.0 - first)
-            square = state["square"].mul_(second).addcmul_(gradient, gradient, value=1.0 - second)
-            curvature = square * (group["batch_size"] / (1.0 - second ** state["step"]))
-            newton = mean / (curvature + DAMPING * curvature.mean() + torch.finfo(curvature.dtype).tiny)
-            moves.append(newton.mul_(-group["lr"] / (1.0 - first ** state["step"])))
-        return moves
+    def _denominators(self, squares: tuple[Tensor, ...], group: dict[str, Any]) -> tuple[Tensor, ...]:
+        """Return the curvatures, damped; an empty one, of a tensor without any gradient yet, stays above 0."""
+        torch._foreach_mul_(squares, group["batch_size"])
+        return tuple(square + (DAMPING * square.mean() + torch.finfo(square.dtype).tiny) for square in squares)

@@ -40,8 +40,8 @@ class TrainingOptions:
         "adamw", or "soap", which needs far fewer steps and about twice the work per step on small encoders, or
         "natural", for pairs that share a fraction of a nat and many of them, see `contrica.training.natural`.
     learning_rate : float
-        Peak rate for the encoder. The default serves either optimizer on perceptrons; SOAP bears .03 on many factors.
-        For "natural" it is a share of a Newton step, such as .003.
+        Peak rate for the encoder. The default serves AdamW and SOAP on perceptrons; SOAP bears .03 on many
+        factors. For "natural" it is a share of a Newton step, such as .003.
     offset_learning_rate_factor : float
         The critic's offsets and bias learn at this many times that rate; they have to follow the codes.
     dissimilarity_learning_rate_factor : float

@@ -75,15 +75,28 @@ class SOAP(torch.optim.Optimizer):
                 self._update(gradients, group)
 
     def _update(self, gradients: dict[Tensor, Tensor], group: dict[str, Any]) -> None:
+        first, second = group["betas"]
         tables = [gradient.flatten(1) if gradient.ndim > 1 else gradient for gradient in gradients.values()]
         states = [self._counted(*both) for both in zip(gradients, tables, strict=True)]
         rotated = [_rotate(table, state["bases"]) for table, state in zip(tables, states, strict=True)]
-        moves = self._moves(rotated, states, group)
-        for parameter, state, table, move in zip(gradients, states, tables, moves, strict=True):
-            if group["weight_decay"]:
-                parameter.mul_(1.0 - group["lr"] * group["weight_decay"])
-            parameter.add_(_rotate_back(move, state["bases"]).view_as(parameter))
-            _turn(state, table, group["betas"][1], turn=state["step"] % group["basis_steps"] == 0)
+        means, squares = ([state[name] for state in states] for name in ("rotated_mean", "square"))
+        torch._foreach_lerp_(means, rotated, 1.0 - first)
+        torch._foreach_mul_(squares, second)
+        torch._foreach_addcmul_(squares, rotated, rotated, value=1.0 - second)
+        unbiased = torch._foreach_div(squares, [1.0 - second ** state["step"] for state in states])
+        updates = torch._foreach_div(means, self._denominators(unbiased, group))
+        if group["weight_decay"]:
+            torch._foreach_mul_([*gradients], 1.0 - group["lr"] * group["weight_decay"])
+        for parameter, state, table, update in zip(gradients, states, tables, updates, strict=True):
+            step = _rotate_back(update, state["bases"]).view_as(parameter)
+            parameter.add_(step, alpha=-group["lr"] / (1.0 - first ** state["step"]))
+            _turn(state, table, second, turn=state["step"] % group["basis_steps"] == 0)
+
+    def _denominators(self, squares: tuple[Tensor, ...], group: dict[str, Any]) -> tuple[Tensor, ...]:
+        """Return what means of rotated gradients are divided by, in place of the means of their squares."""
+        torch._foreach_sqrt_(squares)
+        torch._foreach_add_(squares, DENOMINATOR_FLOOR)
+        return squares
 
     def _counted(self, parameter: Tensor, table: Tensor) -> dict[str, Any]:
         """Return the parameter's state with this step counted; it begins with the first gradient."""
@@ -95,27 +108,6 @@ class SOAP(torch.optim.Optimizer):
             state["bases"] = [None if factor is None else _eigenvectors(factor) for factor in state["factors"]]
         state["step"] += 1
         return state
-
-    def _moves(self, gradients: list[Tensor], states: list[dict[str, Any]], group: dict[str, Any]) -> list[Tensor]:
-        """Take rotated gradients into the means and return Adam's steps, all in one call of torch's kernel."""
-        moves = [torch.zeros_like(gradient) for gradient in gradients]
-        counts = {state["step"]: torch.tensor(float(state["step"]), device=gradients[0].device) for state in states}
-        torch._fused_adam_(
-            moves,
-            gradients,
-            [state["rotated_mean"] for state in states],
-            [state["square"] for state in states],
-            [],
-            [counts[state["step"]] for state in states],
-            lr=group["lr"],
-            beta1=group["betas"][0],
-            beta2=group["betas"][1],
-            weight_decay=0.0,
-            eps=DENOMINATOR_FLOOR,
-            amsgrad=False,
-            maximize=False,
-        )
-        return moves
 
 
 def _turn(state: dict[str, Any], table: Tensor, decay: float, *, turn: bool) -> None:
