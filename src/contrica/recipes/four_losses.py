@@ -138,9 +138,10 @@ def charts() -> tuple[Grid, ...]:
             " Under normal noise the axes are free, so its rows say how the last rotation happened to lie.",
         ),
         "r2": ("Whether the factors are in the codes at all", "Linear R2, held out, of the same runs."),
-        "gap": (
+        "excess": (
             "How far the loss stays from its optimum",
-            "Nats above the best value that any critic reaches on the same pairs, where the pair law has a density.",
+            "Nats above the best value that any critic reaches on the same batch, SCL by its log form. Where a batch's"
+            " noise is larger than what is left, as for SCL on skewed factors, the mean may lie below 0.",
         ),
     }
     return tuple(

@@ -7,7 +7,7 @@ from contrica.report.over_seeds import spread
 from contrica.report.svg import element, figure, words
 
 CELL_WIDTH, CELL_HEIGHT = 58.0, 20.0
-LABEL_WIDTH, HEAD_HEIGHT, TITLE_HEIGHT = 190.0, 32.0, 22.0
+LABEL_WIDTH, HEAD_HEIGHT, TITLE_HEIGHT = 210.0, 32.0, 22.0
 
 HEAD_LINE = 13.0
 
