@@ -194,8 +194,11 @@ class PowerConditional(FlatConditional):
         return TruncatedGeneralisedNormal(self.exponent, scale=scale, intervals=self._intervals)
 
     def _draw(self, latents: Tensor, generator: torch.Generator) -> Tensor:
+        return self._from_uniforms(latents, draws.uniforms(latents.shape, generator))
+
+    def _from_uniforms(self, latents: Tensor, uniforms: Tensor) -> Tensor:
         rows = max(1, CHUNK // self.space.dim)
-        chunks = zip(latents.split(rows), draws.uniforms(latents.shape, generator).split(rows), strict=True)
+        chunks = zip(latents.split(rows), uniforms.split(rows), strict=True)
         return torch.cat([self._noise.draw(anchors, uniforms) for anchors, uniforms in chunks])
 
     def _distance(self, latents: Tensor, positives: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor
 from contrica import _checks
 from contrica.errors import DtypeError
 from contrica.latents import LatentModel
+from contrica.latents.ahead import PairsAhead
 from contrica.pairs.batch import PairBatch
 
 
@@ -34,6 +35,10 @@ class SimulatedPairs:
         If an argument is of another kind.
     DomainError
         If a noise is negative or not finite.
+
+    Notes
+    -----
+    Latents of small batches are drawn a few ahead, which a caller cannot tell: see `contrica.latents.ahead`.
 
     Examples
     --------
@@ -61,6 +66,7 @@ class SimulatedPairs:
         if not callable(mixing):
             raise DtypeError(f"mixing must be callable, got {type(mixing).__name__}; pass a function of the latents")
         self.latent_model = latent_model
+        self._pairs = PairsAhead(latent_model)
         self.mixing = mixing
         self.latent_noise = _checks.not_negative(latent_noise, "latent_noise")
         self.observation_noise = _checks.not_negative(observation_noise, "observation_noise")
@@ -91,7 +97,7 @@ class SimulatedPairs:
             As `draw`.
         """
         size = _checks.count(batch_size, "batch_size", least=2)
-        latents, positives = self.latent_model.sample(size, generator=_checks.generator(generator))
+        latents, positives = self._pairs.sample(size, generator=_checks.generator(generator))
         shown = [_with_noise(view, self.latent_noise, generator) for view in (latents, positives)]
         seen = self.mixing(torch.cat(shown)).split(size)
         anchors, positive_views = (_with_noise(view, self.observation_noise, generator) for view in seen)

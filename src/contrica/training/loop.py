@@ -204,8 +204,11 @@ def _optimizer(encoder: nn.Module, critic: Critic, options: TrainingOptions) -> 
     """Return the optimizer over groups of parameters alike in whether they decay and at what rate they learn."""
     offsets = [module for module in (critic.anchor_offset, critic.candidate_offset) if module is not None]
     offset_parameters = {id(parameter) for module in offsets for parameter in module.parameters()}
-    matrices = {
-        id(parameter) for module in (encoder, *offsets) for parameter in module.parameters() if parameter.ndim > 1
+    decaying = {
+        id(parameter)
+        for module in (encoder, *offsets)
+        for parameter in module.parameters()
+        if options.weight_decay and parameter.ndim > 1
     }
     biases = {id(bias) for bias in (critic.bias, critic.rung_biases) if bias is not None}
     rates = dict.fromkeys(offset_parameters | biases, options.offset_learning_rate_factor)
@@ -215,7 +218,7 @@ def _optimizer(encoder: nn.Module, critic: Critic, options: TrainingOptions) -> 
     groups: dict[tuple[bool, float], list[nn.Parameter]] = {}
     for parameter in dict.fromkeys((*encoder.parameters(), *critic.parameters())):
         if parameter.requires_grad:
-            groups.setdefault((id(parameter) in matrices, rates.get(id(parameter), 1.0)), []).append(parameter)
+            groups.setdefault((id(parameter) in decaying, rates.get(id(parameter), 1.0)), []).append(parameter)
     if not groups:
         raise DomainError("some parameter of encoder or critic must ask for a gradient, got none; unfreeze one")
     members = [
