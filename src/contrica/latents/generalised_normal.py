@@ -40,28 +40,24 @@ class GeneralisedNormalLaw:
     def integral(self, t: Tensor) -> Tensor:
         """Return F(t), odd in t."""
         if self.exponent == 1.0:
-            return -torch.expm1(-t.abs()) * t.sign()
+            return torch.copysign(torch.expm1(-t.abs()), t)
         if self.exponent == 2.0:
             return self.total * torch.erf(t)
-        magnitude = t.abs()
-        log_w = self.exponent * magnitude.log()
-        finite = magnitude.clamp_max(torch.finfo(torch.float64).max)
-        return (
-            torch.where(torch.isinf(t), self.total, finite * incomplete_gamma(1.0 / self.exponent).log_phi(log_w).exp())
-            * t.sign()
-        )
+        gamma = incomplete_gamma(1.0 / self.exponent)
+        magnitude = t.abs().clamp_max(math.exp(gamma.log_largest / self.exponent))
+        return torch.copysign(magnitude * gamma.log_phi(self.exponent * magnitude.log()).exp(), t)
 
     def inverse(self, mass: Tensor) -> Tensor:
         """Return t with F(t) = mass, odd in mass; infinite at plus and minus ``total``."""
         magnitude = mass.abs()
         if self.exponent == 1.0:
-            return -torch.log1p(-magnitude) * mass.sign()
+            return torch.copysign(torch.log1p(-magnitude), mass)
         if self.exponent == 2.0:
             return torch.erfinv(mass / self.total)
         probability = (magnitude / self.total).clamp_max(1.0)
         log_odds = probability.log() - torch.log1p(-probability)
         log_w = incomplete_gamma(1.0 / self.exponent).log_quantile(log_odds)
-        return (log_w / self.exponent).exp() * mass.sign()
+        return torch.copysign((log_w / self.exponent).exp(), mass)
 
 
 class TruncatedGeneralisedNormal:

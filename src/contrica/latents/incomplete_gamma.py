@@ -73,10 +73,8 @@ class IncompleteGamma:
         self.least_log_odds = float(nodes[0])
 
     def log_phi(self, log_w: Tensor) -> Tensor:
-        """Return ``log(P(a, w) Gamma(a + 1) / w^a)``: 0 for small w, ``log Gamma(a + 1) - a log w`` for large."""
-        beyond = self.log_total - self.shape * log_w
-        inside = self._log_phi(log_w.clamp(LOG_SMALLEST, self.log_largest))
-        return torch.where(log_w > self.log_largest, beyond, inside)
+        """Return ``log(P(a, w) Gamma(a + 1) / w^a)``, 0 for small w, up to ``log_largest``, where P is 1 in float64."""
+        return self._log_phi(log_w.clamp(LOG_SMALLEST, self.log_largest))
 
     def log_quantile(self, log_odds: Tensor) -> Tensor:
         """Return log w where ``log P(a, w) - log Q(a, w)`` is ``log_odds``; the power law ``w^a`` below the table."""
@@ -115,11 +113,11 @@ class _Quintic:
 
     def __call__(self, points: Tensor) -> Tensor:
         place = ((points - self.start) / self.spacing).reshape(-1)
-        panel = place.to(torch.int64).clamp_(0, len(self.coefficients[0]) - 1)
+        panel = place.to(torch.int32).clamp_(0, len(self.coefficients[0]) - 1)
         rest = place - panel
         result = self.coefficients[-1].index_select(0, panel)
         for coefficient in self.coefficients[-2::-1]:
-            result = torch.addcmul(coefficient.index_select(0, panel), result, rest)
+            result = coefficient.index_select(0, panel).addcmul_(result, rest)
         return result.reshape(points.shape)
 
 
