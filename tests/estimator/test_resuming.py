@@ -39,7 +39,6 @@ def model(folder=None, *, killed_at=None, every=5, **settings):
     [
         {},
         {"optimizer": "adamw"},
-        {"optimizer": "natural", "learning_rate": 3e-3},
         {"patience": 3, "learning_rate": 0.3},
     ],
 )

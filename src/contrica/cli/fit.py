@@ -72,7 +72,7 @@ def fit(
     widths: Annotated[str | None, typer.Option(help="Units of the hidden layers, such as 128,128.")] = None,
     steps: Annotated[int, typer.Option(help="Updates, unless training ends earlier.")] = 2000,
     batch_size: Annotated[int, typer.Option(help="Pairs per update.")] = 512,
-    optimizer: Annotated[str, typer.Option(help="soap, adamw, or natural at a rate of 0.003.")] = "soap",
+    optimizer: Annotated[str, typer.Option(help="soap or adamw.")] = "soap",
     learning_rate: Annotated[float | None, typer.Option(help="Peak of the rate; 0.01 if not given.")] = None,
     validation_fraction: Annotated[float, typer.Option(help="Share of the rows that training does not see.")] = 0.1,
     patience: Annotated[int, typer.Option(help="Held-out losses without a better one that end training; 0 none.")] = 10,

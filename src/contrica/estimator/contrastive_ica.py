@@ -124,8 +124,7 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Updates, unless training ends earlier.
     batch_size : int, default 512
         Pairs per update; the number of rows if that is smaller.
-    optimizer : "soap", "adamw" or "natural", default "soap"
-        "natural" is for pairs that share next to nothing and many steps, at a rate of some thousandths.
+    optimizer : "soap" or "adamw", default "soap"
     learning_rate : float, optional
         Peak of the rate; that of `TrainingOptions`, 0.01, if not given.
     turn_axes : bool, default True
@@ -225,7 +224,7 @@ class ContrastiveICA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         apart: Separation = 0,
         steps: int = 2000,
         batch_size: int = 512,
-        optimizer: Literal["soap", "adamw", "natural"] = "soap",
+        optimizer: Literal["soap", "adamw"] = "soap",
         learning_rate: float | None = None,
         turn_axes: bool = True,
         validation_fraction: float = 0.1,

@@ -6,8 +6,8 @@ than the logarithm of a batch, and a critic of the true scale would tell the pos
 helps is a critic that is softer than the truth:
 
     sphere      the concentration is fixed below that of the pairs; on uniform latents all of them have the rotations as
-                their optimum. Pairs of concentration 1 are the other way round: they share .05 nats, and take the
-                natural gradient and 29 million of them
+                their optimum. Pairs of concentration 1 are the other way round: they share .05 nats, and take
+                29 million of them and a third of the rate
     box         a lambda per code that starts below the truth and is learned, slowly: as long as it is small codes are
                 pressed to the walls, which turns them along the axes, whatever delta. With the anchor among its own
                 negatives, the published form, it stays small; Laplace pairs, whose delta has a kink where the anchor
@@ -55,7 +55,6 @@ from contrica.recipes.recipe import Recipe
 from contrica.report import PublishedValue
 from contrica.spaces import Box, Euclidean, Sphere
 from contrica.training import TrainingOptions
-from contrica.training.options import OptimizerName
 
 DIM = 10
 SPHERE, BOX, LINE = Sphere(DIM), Box(DIM), Euclidean(DIM)
@@ -87,7 +86,6 @@ class Model:
     neighbourhoods: Neighbourhoods | None = None
     steps: int = 5000
     batch_size: int = 512
-    optimizer: OptimizerName = "soap"
     learning_rate: float = 3e-2
     betas: tuple[float, float] = (0.9, 0.95)
     widths: tuple[int, ...] = (128, 128, 128)
@@ -130,7 +128,7 @@ class Row:
                 steps=steps or model.steps,
                 batch_size=model.batch_size,
                 negatives=model.negatives,
-                optimizer=model.optimizer,
+                optimizer="soap",
                 learning_rate=model.learning_rate,
                 dissimilarity_learning_rate_factor=model.weight_rate or 1.0,
                 betas=model.betas,
@@ -156,8 +154,7 @@ WIDE_SPHERE = Model(
     negatives="positives",
     steps=28_000,
     batch_size=1024,
-    optimizer="natural",
-    learning_rate=4e-3,
+    learning_rate=1e-2,
     betas=(0.9, 0.99),
     widths=(64, 64, 64),
     negative_slope=0.2,

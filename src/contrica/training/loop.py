@@ -1,7 +1,7 @@
 """The training loop: an iterator that makes one update per step and knows no loss, encoder or source by name.
 
-Minimises the loss over the parameters of encoder and critic with AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101),
-with SOAP, or by the natural gradient.
+Minimises the loss over the parameters of encoder and critic with AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101)
+or SOAP.
 """
 
 import math
@@ -21,7 +21,6 @@ from contrica.pairs.batch import PairBatch, PairSource
 from contrica.pairwise import PairPlan
 from contrica.training.checkpoint import FitParts, TrainingState
 from contrica.training.chunked import in_chunks
-from contrica.training.natural import NaturalGradient
 from contrica.training.nonfinite import first_bad_gradient, first_bad_term
 from contrica.training.options import TrainingOptions
 from contrica.training.queue import CandidateQueue, queued_loss
@@ -231,8 +230,6 @@ def _optimizer(encoder: nn.Module, critic: Critic, options: TrainingOptions) -> 
     ]
     if options.optimizer == "soap":
         return SOAP(members, lr=options.learning_rate, betas=options.betas)
-    if options.optimizer == "natural":
-        return NaturalGradient(members, batch_size=options.batch_size, lr=options.learning_rate, betas=options.betas)
     fused = _device(encoder, critic).type in ("cpu", "cuda") or None
     return torch.optim.AdamW(members, lr=options.learning_rate, betas=options.betas, fused=fused)
 

@@ -14,8 +14,8 @@ from contrica import _checks
 from contrica.contrast import NegativeSource
 from contrica.errors import DomainError, DtypeError
 
-OptimizerName = Literal["adamw", "soap", "natural"]
-"""What turns gradients into updates: AdamW, SOAP, which is Adam in each matrix's own basis, or the natural gradient."""
+OptimizerName = Literal["adamw", "soap"]
+"""What turns gradients into updates: AdamW, or SOAP, which is Adam in each matrix's own basis."""
 
 FIRST_CUDA_WITH_BFLOAT16 = (8, 0)
 """Compute capability from which NVIDIA processors multiply bfloat16 natively."""
@@ -37,11 +37,10 @@ class TrainingOptions:
     negatives : str
         Which rows of a batch serve as negatives, see `contrica.contrast.pair_loss`.
     optimizer : str
-        "adamw", or "soap", which needs far fewer steps and about twice the work per step on small encoders, or
-        "natural", for pairs that share a fraction of a nat and many of them, see `contrica.training.natural`.
+        "adamw", or "soap", which needs far fewer steps and about twice the work per step on small encoders.
     learning_rate : float
         Peak rate for the encoder. The default serves AdamW and SOAP on perceptrons; SOAP bears .03 on many
-        factors. For "natural" it is a share of a Newton step, such as .003.
+        factors whose pairs share much.
     offset_learning_rate_factor : float
         The critic's offsets and bias learn at this many times that rate; they have to follow the codes.
     dissimilarity_learning_rate_factor : float

@@ -84,19 +84,15 @@ class SOAP(torch.optim.Optimizer):
         torch._foreach_mul_(squares, second)
         torch._foreach_addcmul_(squares, rotated, rotated, value=1.0 - second)
         unbiased = torch._foreach_div(squares, [1.0 - second ** state["step"] for state in states])
-        updates = torch._foreach_div(means, self._denominators(unbiased, group))
+        torch._foreach_sqrt_(unbiased)
+        torch._foreach_add_(unbiased, DENOMINATOR_FLOOR)
+        updates = torch._foreach_div(means, unbiased)
         if group["weight_decay"]:
             torch._foreach_mul_([*gradients], 1.0 - group["lr"] * group["weight_decay"])
         for parameter, state, table, update in zip(gradients, states, tables, updates, strict=True):
             step = _rotate_back(update, state["bases"]).view_as(parameter)
             parameter.add_(step, alpha=-group["lr"] / (1.0 - first ** state["step"]))
             _turn(state, table, second, turn=state["step"] % group["basis_steps"] == 0)
-
-    def _denominators(self, squares: tuple[Tensor, ...], group: dict[str, Any]) -> tuple[Tensor, ...]:
-        """Return what means of rotated gradients are divided by, in place of the means of their squares."""
-        torch._foreach_sqrt_(squares)
-        torch._foreach_add_(squares, DENOMINATOR_FLOOR)
-        return squares
 
     def _counted(self, parameter: Tensor, table: Tensor) -> dict[str, Any]:
         """Return the parameter's state with this step counted; it begins with the first gradient."""
