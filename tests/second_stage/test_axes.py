@@ -6,7 +6,8 @@ from contrica.second_stage import Axes, Evidence
 
 CODES = np.random.default_rng(0).normal(size=(200, 3)) * [1.0, 10.0, 100.0] + 5.0
 DIRECTIONS = np.array([[-3.0, 0.1, 0.0], [0.0, 2.0, 0.1], [1.0, 0.0, -7.0]])
-AXES = Axes.along(DIRECTIONS, CODES, "noise ratios", (Evidence("a", 1.0, 0.5, True, "this is well"),), ("that is",))
+WELL, BETTER = (Evidence("a", 1.0, 0.5, True, words) for words in ("this is well", "this is better"))
+AXES = Axes.along(DIRECTIONS, CODES, "noise ratios", (WELL,), ("that is",))
 
 
 def test_components_of_the_codes_given_have_mean_0_and_deviation_1():
@@ -32,6 +33,6 @@ def test_codes_of_another_width_are_refused():
 
 
 def test_the_words_hold_method_evidence_and_what_is_not_tested():
-    text = str(AXES.after(("ICA on codes: no",)))
-    for words in ("3 axes by noise ratios", "this is well", "not tested: that is", "before: ICA on codes: no"):
-        assert words in text
+    text = str(AXES.supported(BETTER, ("ICA on codes: no",)))
+    lines = ["3 axes by noise ratios.", "  + this is well", "  + this is better", "  ? not tested: that is"]
+    assert text.splitlines() == [*lines, "  - before: ICA on codes: no"]

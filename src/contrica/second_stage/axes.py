@@ -77,9 +77,9 @@ class Axes:
             )
         return np.asarray((table - self.origin) @ self.unmixing.T)
 
-    def after(self, ruled_out: tuple[str, ...]) -> Self:
-        """Return the same axes with the methods that were tried before."""
-        return replace(self, ruled_out=ruled_out)
+    def supported(self, further: Evidence, ruled_out: tuple[str, ...]) -> Self:
+        """Return the same axes with one more finding, and the methods that were tried before."""
+        return replace(self, evidence=(*self.evidence, further), ruled_out=ruled_out)
 
     def __str__(self) -> str:
         """State method, evidence and what has to be known besides."""

@@ -3,8 +3,11 @@
 Three properties single out axes. They are tried in the order of how little they assume beyond what a test can check:
 
     ICA on pair differences    noise independent across factors, not normal        factors may depend in any way
-    ICA on codes               factors independent, not normal                     noise may be anything
+    ICA on codes               factors independent, not normal                     noise may be normal and alike
     noise ratios               noise / variance differs from factor to factor      factors uncorrelated, unseen
+
+Each rests on codes that are an affine map of the factors. What the pairs tell of that is tested along the axes found
+(`contrica.second_stage.straightness`): bent codes look other than normal, and lend axes to factors that have none.
 
 Codes that were trained with a squared Euclidean dissimilarity have no axes of their own; normal factors with normal
 noise of equal ratio have none that any method could find.
@@ -16,9 +19,13 @@ from functools import partial
 from contrica.errors import NotIdentifiableError
 from contrica.second_stage.axes import Axes
 from contrica.second_stage.difference_ica import axes_from_differences
+from contrica.second_stage.evidence import refuse_unless_all_hold
 from contrica.second_stage.independent_marginals import axes_from_independent_marginals
 from contrica.second_stage.noise_ratios import axes_from_noise_ratios
+from contrica.second_stage.straightness import straightness
 from contrica.second_stage.tables import RandomState, Rows, generator_from, read_pairs
+
+ASSUMPTION = "the codes are an affine map of the factors"
 
 
 def resolve_axes(codes: Rows, positive_codes: Rows, *, random_state: RandomState) -> Axes:
@@ -68,9 +75,13 @@ def resolve_axes(codes: Rows, positive_codes: Rows, *, random_state: RandomState
     failed: list[str] = []
     for name, find in methods.items():
         try:
-            return find().after(tuple(failed))
+            axes = find()
+            straight = straightness(axes.transform(anchors), axes.transform(positives), generator=generator)
+            refuse_unless_all_hold(ASSUMPTION, [straight], "train until the codes no longer straighten")
         except NotIdentifiableError as refusal:
             failed.append(f"{name}: {refusal}")
+        else:
+            return axes.supported(straight, tuple(failed))
     raise NotIdentifiableError(
         f"nothing identifies the axes of these {anchors.shape[1]} codes: {' | '.join(failed)}; read the codes as a"
         " whole, or train with an exponent other than 2"
