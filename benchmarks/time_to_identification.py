@@ -137,7 +137,7 @@ ROWS |= {
     ),
     "laplace-.05 telescoped": ROWS["laplace-.05"].telescoped(1000),
     "laplace-.05-20 telescoped": replace(ROWS["laplace-.05-20"].telescoped(6000), ladder=TWENTY_LADDER, **MANY_FACTORS),
-    "laplace-.05-50 telescoped": replace(ROWS["laplace-.05-50"].telescoped(1500), ladder=FINE_LADDER, **MANY_FACTORS),
+    "laplace-.05-50 telescoped": replace(ROWS["laplace-.05-50"].telescoped(6000), ladder=FINE_LADDER, **MANY_FACTORS),
 }
 
 
