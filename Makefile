@@ -18,6 +18,9 @@ READY := $(ENV)/.ready
 export OMP_NUM_THREADS := 1
 export PYTHONPATH := src
 
+# Modules are compiled once and kept, whatever the environment says: each worker would compile them anew in every run.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Recorded data that is not part of the repository; the tests that need it are skipped where it is absent.
 ifneq ($(wildcard ../shared/data),)
 export CONTRICA_DATA ?= $(abspath ../shared/data)

@@ -160,6 +160,7 @@ def test_rows_with_nan_are_refused_and_named(capsys, here):
     assert not os.path.exists("c.npy")
 
 
+@pytest.mark.slow
 def test_constant_columns_contribute_nothing(capsys, here):
     file = awkward("a", x=lambda x: np.column_stack([x, np.full(len(x), 4.0)]))
     fitted(capsys, file, "--seed", "3")
@@ -177,6 +178,7 @@ def test_rows_that_are_all_alike_are_refused(capsys, here):
     assert "must differ" in refused(capsys, "fit", awkward("a", x=np.ones_like), "--out", "m")
 
 
+@pytest.mark.slow
 def test_one_trial_is_enough(capsys, here):
     file = awkward("a", trial=np.zeros(300, int))
     assert fitted(capsys, file, "--groups", "a.npz:trial")["pairs"] == "time"

@@ -26,6 +26,7 @@ def test_codes_of_a_mapped_file_are_those_of_its_rows_in_memory(tmp_path):
     np.testing.assert_array_equal(model.codes_, ContrastiveICA(2, **QUICK).fit(X).codes_)
 
 
+@pytest.mark.slow
 def test_rows_that_are_not_finite_are_named_when_they_are_read(tmp_path):
     X = np.random.default_rng(0).normal(size=(300, 4)).cumsum(0)
     model = ContrastiveICA(2, **QUICK).fit(X)

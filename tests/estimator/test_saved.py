@@ -41,6 +41,7 @@ def test_a_model_of_two_kinds_of_pairs_scores_as_before(tmp_path):
     assert copy.score(X, X[:, :1]) == model.score(X, X[:, :1])
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::contrica.errors.ContricaWarning")
 def test_a_diagnosis_is_kept(tmp_path):
     model = ContrastiveICA(2, **QUICK).fit(recording(1200))
