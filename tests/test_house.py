@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from contrica.record import NUMBERS
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "contrica"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
@@ -141,3 +143,9 @@ def test_the_checkout_holds_no_pickled_file():
 
 def test_the_package_ships_its_types():
     assert (PACKAGE / "py.typed").is_file()
+
+
+def test_records_count_the_changes_of_numbers():
+    sections = re.split(r"^##+ ", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    changes = [line for section in sections if section.startswith("Changes numbers") for line in section.splitlines()]
+    assert sum(line.startswith("- ") for line in changes) == NUMBERS

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from contrica.errors import RecordError
 
-NUMBERS = 1
-"""Raised with each line under "Changes numbers" in the changelog: records of another number are not comparable."""
+NUMBERS = 10
+"""How many lines stand under "Changes numbers" in the changelog: records of another number are not comparable."""
 
 
 @dataclass(frozen=True)
