@@ -1,3 +1,7 @@
+import copy
+import sys
+import threading
+
 import pytest
 import torch
 
@@ -74,3 +78,77 @@ def test_small_batches_of_laws_that_map_uniforms_are_drawn_ahead_and_others_are_
     for _ in range(6):
         pairs.sample(num_pairs, generator=stream)
     assert len(made) == calls
+
+
+class SameTwice(LatentModel):
+    def sample(self, num_pairs, *, generator):
+        latents, _ = super().sample(num_pairs, generator=generator)
+        return latents, latents
+
+
+class Still(LaplaceConditional):
+    def _draw(self, latents, generator):
+        return latents
+
+
+class Ordered(NormalMarginal):
+    def _draw(self, num_samples, generator):
+        return super()._draw(num_samples, generator).sort(0).values
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        SameTwice(UniformMarginal(BOX), LaplaceConditional(BOX, 0.1)),
+        LatentModel(UniformMarginal(BOX), Still(BOX, 0.1)),
+        LatentModel(Ordered(Euclidean(3)), LaplaceConditional(Euclidean(3), 1.0)),
+    ],
+    ids=["model", "conditional", "marginal"],
+)
+def test_a_law_that_draws_in_a_way_of_its_own_is_asked_every_time(model):
+    pairs, streams = PairsAhead(model), tuple(generators())
+    for _ in range(5):
+        assert_next_batch_is_the_models(pairs, model, 64, streams)
+
+
+def test_threads_that_share_a_source_get_what_their_generators_say():
+    model = MODELS["uniform box"]
+    pairs, wrong = PairsAhead(model), []
+
+    def draw(seed):
+        streams = tuple(generators(seed))
+        for _ in range(40):
+            here = pairs.sample(64, generator=streams[0])
+            there = model.sample(64, generator=streams[1])
+            if not all(map(torch.equal, here, there)):
+                wrong.append(seed)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=draw, args=(seed,)) for seed in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert wrong == []
+
+
+def test_a_copy_holds_the_model_alone_and_draws_on():
+    model = MODELS["uniform box"]
+    pairs, streams = PairsAhead(model), tuple(generators())
+    for _ in range(3):
+        assert_next_batch_is_the_models(pairs, model, 64, streams)
+    other = copy.deepcopy(pairs)
+    assert pairs._waiting
+    assert not other._waiting
+    for _ in range(3):
+        assert_next_batch_is_the_models(other, model, 64, streams)
+
+
+def test_a_batch_does_not_keep_those_drawn_with_it():
+    pairs, (stream, _) = PairsAhead(MODELS["uniform box"]), generators()
+    batches = [pairs.sample(64, generator=stream) for _ in range(3)]
+    assert all(values.untyped_storage().nbytes() == 64 * 3 * 4 for values in batches[-1])

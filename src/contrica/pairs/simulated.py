@@ -65,11 +65,15 @@ class SimulatedPairs:
             )
         if not callable(mixing):
             raise DtypeError(f"mixing must be callable, got {type(mixing).__name__}; pass a function of the latents")
-        self.latent_model = latent_model
         self._pairs = PairsAhead(latent_model)
         self.mixing = mixing
         self.latent_noise = _checks.not_negative(latent_noise, "latent_noise")
         self.observation_noise = _checks.not_negative(observation_noise, "observation_noise")
+
+    @property
+    def latent_model(self) -> LatentModel:
+        """The law of the latents of a pair."""
+        return self._pairs.model
 
     def draw(self, batch_size: int, *, generator: torch.Generator) -> PairBatch:
         """Draw ``batch_size`` independent pairs of observations.
