@@ -36,18 +36,40 @@ def dependent_and_cut_at_walls(rng):
     return factors, kept_in_unit_box(factors, lambda shape: 0.15 * rng.laplace(size=shape))
 
 
+def dependent_and_drawn_to_the_middle(rng):
+    factors = equicorrelated(1000, 2, 0.8, generator=rng)
+    return factors, 0.2 * factors + 0.3 * rng.normal(size=factors.shape)
+
+
 def drawn_to_the_middle(rng):
     factors = rng.exponential(size=(1000, 2))
     return factors, 0.5 * factors + rng.exponential(size=factors.shape) * (1 + factors)
 
 
 @pytest.mark.parametrize(
-    "law", [independent, dependent_with_heavy_noise, dependent_and_cut_at_walls, drawn_to_the_middle]
+    "law",
+    [
+        independent,
+        dependent_with_heavy_noise,
+        dependent_and_cut_at_walls,
+        drawn_to_the_middle,
+        dependent_and_drawn_to_the_middle,
+    ],
 )
 def test_noise_that_depends_on_its_own_factor_only_is_refused_at_the_level_only(law):
     rng = np.random.default_rng(0)
     refused = sum(not bend_in(*law(rng), seed).holds for seed in range(50))
     assert refused <= 4  # a Poisson count of mean .5 is above 4 in .02 % of cases
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rows", "dim"), [(100, 5), (200, 10)])
+def test_the_fewest_rows_that_have_axes_are_refused_at_the_level_only(rows, dim):
+    rng, refused = np.random.default_rng(0), 0
+    for seed in range(50):
+        factors = rng.normal(size=(rows, dim))
+        refused += not bend_in(factors, factors + 0.3 * rng.normal(size=factors.shape), seed).holds
+    assert refused <= 4
 
 
 def test_a_bend_across_axes_is_found_and_grows_with_the_bend():
@@ -64,12 +86,16 @@ def test_a_bend_along_the_axis_itself_is_let_be_as_walls_and_drifts_have_to_be()
 
 
 def test_the_bend_is_that_of_the_formula():
-    rows = 50 * CELLS
-    (first, second), (first_moved, second_moved) = (bent(table[:rows], 0.5).T for table in independent_pair())
-    ordered = {axis: np.argsort(np.argsort(values)) * CELLS // rows for axis, values in enumerate((first, second))}
+    size = 50 * CELLS
+    (first, second), (first_moved, second_moved) = (bent(table[:size], 0.5).T for table in independent_pair())
+    ordered = {axis: np.argsort(np.argsort(values)) * CELLS // size for axis, values in enumerate((first, second))}
 
     def less(values, axis):
-        return values - np.array([values[ordered[axis] == cell].mean() for cell in range(CELLS)])[ordered[axis]]
+        left, places = values.copy(), (first, second)[axis]
+        for cell in range(CELLS):
+            rows = ordered[axis] == cell
+            left[rows] -= np.polyval(np.polyfit(places[rows], values[rows], 1), places[rows])
+        return left
 
     def squared(left, right):
         return np.corrcoef(left, right)[0, 1] ** 2
@@ -101,6 +127,22 @@ def test_a_factor_that_never_moves_has_no_width_to_depend_on_anything():
     factors, positives = independent_pair()
     positives[:, 0] = factors[:, 0]
     assert bend_in(factors, positives).holds
+
+
+def test_what_estimated_axes_let_through_of_other_factors_is_no_move_of_one_that_never_moves():
+    rng = np.random.default_rng(0)
+    for seed in range(20):
+        factors = rng.uniform(size=(4000, 2))
+        positives = kept_in_unit_box(factors, lambda shape: 0.2 * rng.laplace(size=shape))
+        positives[:, 0] = factors[:, 0]
+        let_through = np.array([[1.0, 0.0], [0.02, 1.0]])
+        assert bend_in(factors @ let_through, positives @ let_through, seed).holds
+
+
+def test_many_rows_are_thinned():
+    factors = np.random.default_rng(0).normal(size=(100_000, 2))
+    positives = factors + 0.3 * np.random.default_rng(1).normal(size=factors.shape)
+    assert not bend_in(bent(factors, 0.1), bent(positives, 0.1)).holds
 
 
 def test_axes_of_independent_codes_are_refused_where_the_noise_of_one_depends_on_the_other():

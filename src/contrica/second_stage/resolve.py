@@ -7,7 +7,9 @@ Three properties single out axes. They are tried in the order of how little they
     noise ratios               noise / variance differs from factor to factor      factors uncorrelated, unseen
 
 Each rests on codes that are an affine map of the factors. What the pairs tell of that is tested along the axes found
-(`contrica.second_stage.straightness`): bent codes look other than normal, and lend axes to factors that have none.
+(`contrica.second_stage.straightness`): bent codes look other than normal, and lend axes to factors that have none. It
+cannot be told from pairs whose positive depends, factor by factor, on more than that factor of the anchor, such as two
+noisy views of dependent factors; these are refused as well.
 
 Codes that were trained with a squared Euclidean dissimilarity have no axes of their own; normal factors with normal
 noise of equal ratio have none that any method could find.
