@@ -48,7 +48,7 @@ class GeneralisedNormalLaw:
         return torch.copysign(magnitude * gamma.log_phi(self.exponent * magnitude.log()).exp(), t)
 
     def inverse(self, mass: Tensor) -> Tensor:
-        """Return t with F(t) = mass, odd in mass; infinite at plus and minus ``total``."""
+        """Return t with F(t) = mass, odd in mass; at ``total`` infinite, or where the table of the exponent ends."""
         magnitude = mass.abs()
         if self.exponent == 1.0:
             return torch.copysign(torch.log1p(-magnitude), mass)
