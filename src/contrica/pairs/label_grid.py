@@ -53,7 +53,7 @@ class LabelGrid:
 
     def __init__(self, space: LabelSpace, classes: Rows, first: Rows, last: Rows) -> None:
         """Sort the rows."""
-        self._space, self._classes, self._first, self._last = space, classes, first, last
+        self._space, self._first, self._last = space, first, last
         self._tree = space.tree(classes)[0] if space.points.shape[1] else None
         num_rows, num_classes = len(classes), int(classes.max()) + 1
         extents = np.where(space.periods > 0, space.periods, space.points.max(0, initial=0.0))
@@ -62,18 +62,19 @@ class LabelGrid:
         most = (LARGEST_CODE // (num_rows * num_classes)) ** (1 / max(1, len(self._labels)))
         self._cells = np.clip(np.floor(extents / EDGE), 1, max(1.0, np.floor(most) - 1)).astype(np.int64)
         cells = np.floor(space.points[:, self._labels] * (self._cells / extents)).astype(np.int64)
-        self._cell = np.minimum(cells, self._cells - 1)
-        self._codes = np.sort(self._code(classes, self._cell) + np.arange(num_rows))
-        steps = [
-            FEW_CELLS_AROUND.get(count, (-1, 0, 1)) if around else (-1, 0, 1)
-            for count, around in zip(self._cells.tolist(), self._periodic, strict=True)
-        ]
-        self._steps = np.array([*itertools.product(*steps)], np.int64).reshape(math.prod(map(len, steps)), len(steps))
+        cells = np.minimum(cells, self._cells - 1)
+        number = self._numbers(classes, cells)
+        self._codes = np.sort(number * num_rows + np.arange(num_rows))
+        self._occupied, begins = np.unique(self._codes // num_rows, return_index=True)
+        self._begins = np.append(begins, (num_rows, num_rows))  # the last cell is one without rows
+        self._home = np.searchsorted(self._occupied, number)
+        some_rows = np.array_split(self._codes[begins] % num_rows, -(-len(begins) // ROWS_AT_ONCE))
+        self._around = np.concatenate([self._cells_around(classes[rows], cells[rows]) for rows in some_rows])
 
     def reachable(self) -> npt.NDArray[np.bool_]:
         """Tell which rows have a neighbour."""
         generator = torch.Generator().manual_seed(0)  # decides how soon an answer is found, not which
-        reachable = np.zeros(len(self._classes), np.bool_)
+        reachable = np.zeros(len(self._home), np.bool_)
         for rows in np.array_split(np.arange(len(reachable)), -(-len(reachable) // ROWS_AT_ONCE)):
             drawn, waiting = self._proposed(rows, FIRST_ROUNDS, generator)
             reachable[rows] = drawn >= 0
@@ -109,35 +110,52 @@ class LabelGrid:
             ranks = below(torch.from_numpy(sums[here, -1]), generator).numpy()
             part = (sums[here] <= ranks[:, None]).sum(1)
             within_part = ranks - sums[here, part] + counts[here, part]
-            proposed = self._codes[begins[here, part] + within_part] % len(self._classes)
+            proposed = self._codes[begins[here, part] + within_part] % len(self._home)
             kept = (self._space.distances(rows[here], proposed) <= EDGE).reshape(-1, tries)
             done = kept.any(1)
             drawn[waiting[done]] = proposed.reshape(-1, tries)[done, kept[done].argmax(1)]
             waiting = waiting[~done]
         return drawn, waiting
 
-    def _code(self, classes: Rows, cell: Rows) -> Rows:
-        """Return the smallest integer that stands for rows of the cell: place in time is added to it."""
-        code = classes
+    def _numbers(self, classes: Rows, cells: Rows) -> Rows:
+        """Return the integer of each class and cell; the code of a row is this times all rows, plus its place."""
+        numbers = classes
         for column, count in enumerate(self._cells):
-            code = code * count + cell[:, column]
-        return code * len(self._classes)
+            numbers = numbers * count + cells[..., column]
+        return numbers
+
+    def _cells_around(self, classes: Rows, cells: Rows) -> npt.NDArray[np.int32]:
+        """Return which of the occupied cells lie around each of some cells, the one without rows for others."""
+        steps = [
+            FEW_CELLS_AROUND.get(count, (-1, 0, 1)) if around else (-1, 0, 1)
+            for count, around in zip(self._cells.tolist(), self._periodic, strict=True)
+        ]
+        each = np.array([*itertools.product(*steps)], np.int64).reshape(math.prod(map(len, steps)), len(steps))
+        around = cells[:, None] + each
+        around = np.where(self._periodic, around % self._cells, around)
+        inside = ((around >= 0) & (around < self._cells)).all(-1)
+        numbers = self._numbers(classes[:, None], np.clip(around, 0, self._cells - 1))
+        places = np.minimum(np.searchsorted(self._occupied, numbers), len(self._occupied) - 1)
+        return np.where(inside & (self._occupied[places] == numbers), places, len(self._occupied)).astype(np.int32)
 
     def _proposals(self, rows: Rows) -> tuple[Rows, Rows]:
-        """Return where runs of proposals begin among the sorted rows, and their lengths, each (rows, runs)."""
-        cells = self._cell[rows][:, None] + self._steps
-        cells = np.where(self._periodic, cells % self._cells, cells)
-        inside = ((cells >= 0) & (cells < self._cells)).all(-1).ravel()
-        around = np.repeat(rows, len(self._steps))
-        flat = np.clip(cells, 0, self._cells - 1).reshape(len(around), -1)
-        code = self._code(self._classes[around], flat)
+        """Return where runs of proposals begin among the sorted rows, and their lengths, each (rows, runs).
+
+        A cell is one run, or two if rows near in time lie in it: these are searched in the cell of the row itself and,
+        where there are others, in all cells.
+        """
+        home, first, last = self._home[rows], self._first[rows], self._last[rows]
+        places = self._around[home]
+        start, end = self._begins[places], self._begins[places + 1]
+        before, after = start.copy(), start.copy()
+        cut = np.nonzero((start < end) & ((first < last)[:, None] | (places == home[:, None])))
         # One after the other, searches find what they need in the cache, however many rows there are.
-        in_order = np.argsort(code)
-        ends = np.stack((code, code + self._first[around], code + self._last[around] + 1, code + len(self._classes)))
-        ends[:, in_order] = np.searchsorted(self._codes, ends[:, in_order])
-        start, before, after, end = ends
-        begins = np.stack((start, after), -1)
-        counts = np.stack((before - start, end - after), -1) * inside[:, None]
+        in_order = np.argsort(places[cut])
+        cut = cut[0][in_order], cut[1][in_order]
+        least = self._occupied[places[cut]] * len(self._home)
+        before[cut] = np.searchsorted(self._codes, least + first[cut[0]])
+        after[cut] = np.searchsorted(self._codes, least + last[cut[0]] + 1)
+        begins, counts = np.stack((start, after), -1), np.stack((before - start, end - after), -1)
         return begins.reshape(len(rows), -1), counts.reshape(len(rows), -1)
 
     def _listed(self, row: int) -> Rows:
