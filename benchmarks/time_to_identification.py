@@ -38,7 +38,7 @@ from contrica.mixing import InvertibleMLP
 from contrica.pairs import PairBatch, SimulatedLadder, SimulatedPairs
 from contrica.record import environment
 from contrica.spaces import Box
-from contrica.training import TrainingOptions, train
+from contrica.training import TrainingOptions, keep_freed_memory, train
 from contrica.training.axes import turn_to_axes
 from contrica.training.options import OptimizerName
 
@@ -137,7 +137,9 @@ ROWS |= {
     ),
     "laplace-.05 telescoped": ROWS["laplace-.05"].telescoped(1000),
     "laplace-.05-20 telescoped": replace(ROWS["laplace-.05-20"].telescoped(6000), ladder=TWENTY_LADDER, **MANY_FACTORS),
-    "laplace-.05-50 telescoped": replace(ROWS["laplace-.05-50"].telescoped(6000), ladder=FINE_LADDER, **MANY_FACTORS),
+    "laplace-.05-50 telescoped": replace(
+        ROWS["laplace-.05-50"].telescoped(24_000), learning_rate=1e-2, ladder=FINE_LADDER, **MANY_FACTORS
+    ),
 }
 
 
@@ -368,6 +370,7 @@ def main() -> None:
     parser.add_argument("--stem", default="time_to_identification")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    keep_freed_memory()
     RESULTS.mkdir(exist_ok=True)
     kept = RESULTS / f"{arguments.stem}.json"
     rows: dict[str, Any] = json.loads(kept.read_text())["rows"] if kept.exists() else {}

@@ -112,6 +112,7 @@ PUBLIC_NAMES = [
     "estimate_num_latents",
     "guarantee",
     "held_interrupts",
+    "keep_freed_memory",
     "linear_r2",
     "load_model",
     "mcc",

@@ -81,7 +81,7 @@ from contrica.critics import Critic
 from contrica.losses import NCE, NWJ, SCL, InfoNCE, Loss
 from contrica.pairwise import PairPlan
 from contrica.contrast import contrast, pair_loss
-from contrica.training import StepRecord, TrainingOptions, TrainingState, held_interrupts, train
+from contrica.training import StepRecord, TrainingOptions, TrainingState, held_interrupts, keep_freed_memory, train
 from contrica.identifiability import Guarantee, Indeterminacy, guarantee
 from contrica.optima import best_loss
 from contrica.evaluation import Scores, linear_r2, mcc, score
@@ -199,6 +199,7 @@ __all__ = [
     "estimate_num_latents",
     "guarantee",
     "held_interrupts",
+    "keep_freed_memory",
     "linear_r2",
     "load_model",
     "mcc",

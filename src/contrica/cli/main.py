@@ -16,6 +16,7 @@ import typer
 from contrica.cli import doctor, fit, inspect_file, list_recipes, report, run, score, show, simulate, transform
 from contrica.cli.output import Stopped, print_json
 from contrica.errors import ContricaError, DomainError
+from contrica.training import keep_freed_memory
 
 DONE, REFUSED, INTERRUPTED = 0, 2, 130
 
@@ -56,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; errors of ours become one sentence."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     _make_streams_safe()
+    if arguments is None:  # the process is all ours
+        keep_freed_memory()
     try:
         _name_shell(words)
         code = typer.main.get_command(app).main(words or ["--help"], prog_name="contrica", standalone_mode=False)

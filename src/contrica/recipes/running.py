@@ -14,7 +14,7 @@ from contrica.recipes.cache import RecordCache
 from contrica.recipes.recipe import AnyExperiment, AnyRecord
 from contrica.recipes.workers import Backend, checked_backend, workers
 from contrica.recordings import RecordingExperiment, run_recording
-from contrica.training import StepRecord
+from contrica.training import StepRecord, keep_freed_memory
 
 OnStep = Callable[[int, StepRecord], None]
 OnFailure = Callable[[int, NonFiniteError], None]
@@ -127,6 +127,7 @@ def _side_by_side(
 
 def _one(number: int, experiment: AnyExperiment) -> tuple[int, Ended]:
     torch.set_num_threads(1)
+    keep_freed_memory()
     return number, _run(experiment, None)
 
 
