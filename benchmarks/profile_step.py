@@ -3,10 +3,10 @@
 python benchmarks/profile_step.py [--steps 200]
 
 Stopwatches stand around the parts of a step; what none of them sees is the loop's own bookkeeping. Arithmetic is the
-encoder and the critic's offsets forwards, the all-pairs sums and paired logits, and the backward pass through these.
-The optimizer's part is all of its ``step``: for SOAP rotations, factors and decompositions. Drawing is the source's,
-with the pools of neighbourhoods, their codes and cells. One thread, processor seconds. Freed
-memory is kept, as the command line does; before that, all rows are run with the C library as it is.
+encoder and the critic's offsets forwards, the all-pairs sums, paired logits and what the loss makes of them, and the
+backward pass through these. The optimizer's part is all of its ``step``: for SOAP rotations, factors and
+decompositions. Drawing is the source's, with the pools of neighbourhoods, their codes and cells. One thread, processor
+seconds. Freed memory is kept, as the command line does; before that, all rows are run with the C library as it is.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from time_to_identification import RESULTS, processor
 from contrica.critics import Critic
 from contrica.encoders import MLP, ScalarNet
 from contrica.experiment import MLPMixing, build_model
+from contrica.losses import NCE, SCL, InfoNCE
 from contrica.pairs import NeighbourhoodPairs, SimulatedPairs
 from contrica.recipes import recipe
 from contrica.record import environment
@@ -84,6 +85,9 @@ def watched() -> Iterator[Watch]:
         (ScalarNet, "forward", "encoder"),
         (Critic, "paired_logits", "all pairs"),
         (importlib.import_module("contrica.contrast"), "reduce_pairs", "all pairs"),
+        (NCE, "combine", "all pairs"),
+        (InfoNCE, "combine", "all pairs"),
+        (SCL, "combine", "all pairs"),
         (torch.Tensor, "backward", "backward"),
         (SOAP, "step", "optimizer"),
         (torch.optim.AdamW, "step", "optimizer"),
@@ -164,9 +168,9 @@ def table(result: dict[str, Any]) -> str:
         f"{reached[0]} of {len(rows)} rows have {AIM:.0%} of a step or more in arithmetic, {reached[1]} with the"
         " optimizer counted.",
         "",
-        "Arithmetic: encoder and offsets forwards, all-pairs sums, the backward pass through both; optimizer: rotations"
-        " and decompositions of SOAP, or AdamW's update; bookkeeping: checks, clipping and what else the loop does."
-        " Shares are of steps with freed memory kept.",
+        "Arithmetic: encoder and offsets forwards, all-pairs sums and the loss of them, the backward pass; optimizer:"
+        " rotations and decompositions of SOAP, or AdamW's update; bookkeeping: checks, clipping and what else the loop"
+        " does. Shares are of steps with freed memory kept.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -36,6 +36,16 @@ def test_of_several_seeds_the_middle_stands_with_its_ends():
     assert row[3].count(" [") == 1
 
 
+def test_seeds_whose_axes_were_refused_are_not_passed_over():
+    numbers = {"made up": {"mcc": [0.5, 0.6, 0.7], "mcc_in_sample": [0.5, 0.6, 0.7], "mcc_second_stage": [0.99, 0.98]}}
+    value = dataclasses.replace(VALUE, score="mcc")
+    (some,) = published_rows([value], numbers)
+    numbers["made up"]["mcc_second_stage"].append(0.97)
+    (every,) = published_rows([value], numbers)
+    assert some[6].endswith("], 2 of 3 seeds")
+    assert every[6] == "98.00 [97.00, 99.00]"
+
+
 def test_the_page_names_the_source_only_where_its_experiment_was_run():
     assert "A paper 2021, table 1" in page(run_of(made(), published=PUBLISHED))
     assert "Beside published" not in page(run_of(record("other"), published=PUBLISHED))

@@ -123,9 +123,14 @@ def _row(value: PublishedValue, numbers: Mapping[str, Sequence[float]]) -> tuple
         percent(in_sample),
         sign + fixed(difference, 2),
         percent(held_out),
-        percent(numbers.get("mcc_second_stage", ())) if value.score == "mcc" else "",
+        _of_seeds(numbers.get("mcc_second_stage", ()), len(held_out)) if value.score == "mcc" else "",
         middle(numbers.get("processor_seconds", ())),
     )
+
+
+def _of_seeds(values: Sequence[float], seeds: int) -> str:
+    """Return them in percent, and of how many seeds they are where others have none, as where axes were refused."""
+    return percent(values) + (f", {len(values)} of {seeds} seeds" if 0 < len(values) < seeds else "")
 
 
 def percent(values: Sequence[float]) -> str:
