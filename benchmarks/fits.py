@@ -225,8 +225,8 @@ def table(result: dict[str, Any]) -> str:
         )
     lines += [
         "",
-        "Labels are looked up in a grid, of which the bandwidth decides how many cells there are, and one binary search"
-        " finds the anchor in its cell. What is drawn at random from larger arrays is seldom in the cache.",
+        "Labels are looked up in a grid, of which the bandwidth decides how many cells there are, and two binary"
+        " searches find the anchor in its cell. What is drawn at random from larger arrays is seldom in the cache.",
     ]
     return "\n".join([*lines, ""])
 

@@ -6,13 +6,15 @@ Stopwatches stand around the parts of a step; what none of them sees is the loop
 encoder and the critic's offsets forwards, the all-pairs sums, paired logits and what the loss makes of them, and the
 backward pass through these. The optimizer's part is all of its ``step``: for SOAP rotations, factors and
 decompositions. Drawing is the source's, with the pools of neighbourhoods, their codes and cells. One thread, processor
-seconds. Freed memory is kept, as the command line does; before that, all rows are run with the C library as it is.
+seconds. Each row is a process of its own that keeps freed memory, as the command line does; before it, one that leaves
+the C library as it is, of which only the time of a step is told.
 """
 
 import argparse
 import importlib
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -175,18 +177,41 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def in_a_process(name: str, number: int, steps: int, way: str) -> dict[str, Any]:
+    """Return the row as a fresh process measures it: what was freed before decides what the C library keeps."""
+    command = [sys.executable, __file__, "--child", name, str(number), str(steps), way]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{name}, experiment {number}, failed: {done.stderr.strip().splitlines()[-1]}")
+    row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return row
+
+
+def child(name: str, number: int, steps: int, way: str) -> None:
+    """Measure one row in this process and write it."""
+    torch.set_num_threads(1)
+    if way == "kept" and not keep_freed_memory():
+        raise SystemExit("freed memory cannot be kept here: no glibc, or the environment says otherwise")
+    sys.stdout.write("\n" + json.dumps(profile(name, number, steps)))
+
+
 def main() -> None:
     """Read the arguments, measure, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=200, help="steps that are counted, per experiment")
     parser.add_argument("--quick", action="store_true", help="write nothing")
+    parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    places = [(name, number) for name, numbers in EXPERIMENTS.items() for number in numbers]
+    if arguments.child is not None:
+        name, number, steps, way = arguments.child
+        child(name, int(number), int(steps), way)
+        return
     load_before = os.getloadavg()[0]
-    given_back = [profile(name, number, arguments.steps)["step_ms"] for name, number in places]
-    keep_freed_memory()
-    rows = [profile(name, number, arguments.steps) for name, number in places]
+    rows = []
+    for name, places in EXPERIMENTS.items():
+        for number in places:
+            given_back, kept = (in_a_process(name, number, arguments.steps, way) for way in ("given back", "kept"))
+            rows.append(kept | {"given_back_ms": given_back["step_ms"]})
     result: dict[str, Any] = {
         "command": "python benchmarks/profile_step.py " + " ".join(sys.argv[1:]),
         "date": datetime.now(UTC).isoformat(timespec="minutes"),
@@ -194,7 +219,7 @@ def main() -> None:
         "environment": environment(),
         "steps": arguments.steps,
         "load_before": load_before,
-        "rows": [row | {"given_back_ms": before} for row, before in zip(rows, given_back, strict=True)],
+        "rows": rows,
         "load_after": os.getloadavg()[0],
     }
     page = table(result)

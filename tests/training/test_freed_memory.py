@@ -8,14 +8,18 @@ import sys
 import pytest
 
 from contrica import keep_freed_memory
-from contrica.training.freed_memory import SETTINGS
+from contrica.training.freed_memory import TUNABLES, VARIABLES
+
+SETTINGS = {name: "131072" for name in VARIABLES} | {"GLIBC_TUNABLES": f"{TUNABLES[0]}=131072"}
 
 PROGRAM = """
-import resource, sys
+import ctypes, resource, sys
 import torch
 from contrica import keep_freed_memory
 
 torch.set_num_threads(1)
+for parameter in (-3, -1):
+    ctypes.CDLL(None).mallopt(parameter, 1 << 17)  # as glibc begins; imports may have moved it
 if "keep" in sys.argv:
     assert keep_freed_memory()
 for step in range(40):
@@ -41,7 +45,35 @@ def test_what_a_step_frees_the_next_one_has_without_asking_the_system():
     assert faults("keep") < 20 * 100
 
 
-@pytest.mark.parametrize("name", SETTINGS)
-def test_what_the_environment_says_stays(name, monkeypatch):
-    monkeypatch.setenv(name, "glibc.malloc.trim_threshold=131072")
+@pytest.mark.parametrize(("name", "value"), SETTINGS.items())
+def test_what_the_environment_says_stays(name, value, monkeypatch):
+    monkeypatch.setenv(name, value)
     assert keep_freed_memory() is False
+
+
+class Asked:
+    """A C library that takes every parameter, or one that has none."""
+
+    def __init__(self, *names):
+        self.calls = []
+        for name in names:
+            setattr(self, name, lambda *call: self.calls.append(call) or 1)
+
+
+@pytest.mark.parametrize(
+    ("platform", "library", "kept"),
+    [
+        ("linux", Asked("gnu_get_libc_version", "mallopt"), True),
+        ("linux", Asked("gnu_get_libc_version"), False),
+        ("linux", Asked("mallopt"), False),
+        ("darwin", Asked("gnu_get_libc_version", "mallopt"), False),
+    ],
+)
+def test_only_glibc_is_asked(platform, library, kept, monkeypatch):
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.pthread.rseq=0")
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr("ctypes.CDLL", lambda name: library)
+    assert keep_freed_memory() is kept
+    assert library.calls == ([(-3, 1 << 25), (-1, 1 << 30)] if kept else [])

@@ -68,8 +68,11 @@ class LabelGrid:
         self._occupied, begins = np.unique(self._codes // num_rows, return_index=True)
         self._begins = np.append(begins, (num_rows, num_rows))  # the last cell is one without rows
         self._home = np.searchsorted(self._occupied, number)
-        some_rows = np.array_split(self._codes[begins] % num_rows, -(-len(begins) // ROWS_AT_ONCE))
-        self._around = np.concatenate([self._cells_around(classes[rows], cells[rows]) for rows in some_rows])
+        some = self._codes[begins] % num_rows
+        self._around = np.empty((len(some), len(self._steps())), np.int32)
+        for start in range(0, len(some), ROWS_AT_ONCE):
+            rows = some[start : start + ROWS_AT_ONCE]
+            self._around[start : start + ROWS_AT_ONCE] = self._cells_around(classes[rows], cells[rows])
 
     def reachable(self) -> npt.NDArray[np.bool_]:
         """Tell which rows have a neighbour."""
@@ -118,20 +121,23 @@ class LabelGrid:
         return drawn, waiting
 
     def _numbers(self, classes: Rows, cells: Rows) -> Rows:
-        """Return the integer of each class and cell; the code of a row is this times all rows, plus its place."""
+        """Return the integer of each class and cell; a row's code is this times the number of rows, plus its place."""
         numbers = classes
         for column, count in enumerate(self._cells):
             numbers = numbers * count + cells[..., column]
         return numbers
 
-    def _cells_around(self, classes: Rows, cells: Rows) -> npt.NDArray[np.int32]:
-        """Return which of the occupied cells lie around each of some cells, the one without rows for others."""
+    def _steps(self) -> Rows:
+        """Return the steps to the cells around one, and to itself, of shape (cells, labels)."""
         steps = [
             FEW_CELLS_AROUND.get(count, (-1, 0, 1)) if around else (-1, 0, 1)
             for count, around in zip(self._cells.tolist(), self._periodic, strict=True)
         ]
-        each = np.array([*itertools.product(*steps)], np.int64).reshape(math.prod(map(len, steps)), len(steps))
-        around = cells[:, None] + each
+        return np.array([*itertools.product(*steps)], np.int64).reshape(math.prod(map(len, steps)), len(steps))
+
+    def _cells_around(self, classes: Rows, cells: Rows) -> npt.NDArray[np.int32]:
+        """Return which of the occupied cells lie around each of some cells, the one without rows for others."""
+        around = cells[:, None] + self._steps()
         around = np.where(self._periodic, around % self._cells, around)
         inside = ((around >= 0) & (around < self._cells)).all(-1)
         numbers = self._numbers(classes[:, None], np.clip(around, 0, self._cells - 1))
@@ -141,8 +147,8 @@ class LabelGrid:
     def _proposals(self, rows: Rows) -> tuple[Rows, Rows]:
         """Return where runs of proposals begin among the sorted rows, and their lengths, each (rows, runs).
 
-        A cell is one run, or two if rows near in time lie in it: these are searched in the cell of the row itself and,
-        where there are others, in all cells.
+        A cell is one run, or two if rows near in time lie in it: the row itself is searched in its own cell, others
+        near in time in all the cells around it that hold rows.
         """
         home, first, last = self._home[rows], self._first[rows], self._last[rows]
         places = self._around[home]

@@ -72,11 +72,11 @@ class LabelledPairs:
     log p(x~|x) / r(x~) up to the freedom of the loss, which is exact for whatever r is. In the limit of many rows and
     with q the density of the labels, p(y~|y) is q(y~) on the box around y, divided by the mass of the box.
 
-    Rows are sorted once, by cells of a grid that is cut along up to three labels. With the bandwidth in proportion to
-    the spread of the labels, a draw looks up the 3^label_dim cells around a row, up to 27, whatever the number of rows,
-    and searches the row itself in its own cell; with ``apart`` it searches what is near in time in all of them, each
-    by a binary search among the rows. More than three labels of which each excludes much cost a query of a k-d tree and
-    a list of the positives, as many as there are.
+    Rows are sorted once, by cells of a grid that is cut along up to three labels, and the cells around each cell are
+    found, in up to 108 bytes a cell. With the bandwidth in proportion to the spread of the labels, a draw looks up the
+    3^label_dim cells around a row, up to 27, whatever the number of rows, and searches the row itself in its own cell,
+    or with ``apart`` above 0 what is near in time in all of them, by two binary searches each. More than three labels
+    of which each excludes much cost a query of a k-d tree and a list of the positives, as many as there are.
     The k nearest cost a query for k rows, and for as many as are not apart.
 
     Examples

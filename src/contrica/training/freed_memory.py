@@ -2,8 +2,8 @@
 
 A step over a large batch allocates and frees tensors of some megabytes by the dozen. The C library of Linux gives what
 is free at the end of its heap back to the system each time, and gets it again page by page: some four thousand of them,
-and a fifth of the time of a step, at 2048 pairs and three layers of 128. (GNU C Library manual, malloc tunable
-parameters.)
+and a fifth to a third of the time of a step, at 2048 pairs and three layers of 128. (GNU C Library manual, malloc
+tunable parameters.)
 """
 
 import ctypes
@@ -14,28 +14,33 @@ MOST_KEPT = 1 << 30
 """Bytes that may lie free at the end of the heap."""
 
 LARGEST_ON_HEAP = 1 << 25
-"""Bytes of the largest block that comes from the heap, the most that all versions of glibc take; larger are mapped."""
+"""Bytes of the largest block that comes from the heap, the most that all 64-bit versions of glibc take; larger ones are
+mapped."""
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """The numbers of the two parameters in glibc's malloc.h."""
 
-SETTINGS = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES")
-"""Variables of the environment by which a user has decided already."""
+VARIABLES = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
+TUNABLES = ("glibc.malloc.trim_threshold", "glibc.malloc.mmap_threshold")
+"""How the environment sets them: by variables of their own, or by names in GLIBC_TUNABLES."""
 
 
 def keep_freed_memory() -> bool:
-    """Tell the C library to keep up to 1 GiB of what this process frees, and return whether it does.
+    """Tell the C library to keep what this process frees, and return whether it does.
 
-    It holds for all of the process and until its end, so ``train`` leaves it to the program; the command line and the
-    processes in which experiments run side by side do it. Nothing happens without glibc, or where the environment
-    sets the parameters.
+    Up to 1 GiB stays free at the end of the heap, and below a block that is still in use whatever was freed there. It
+    holds for all of the process and until its end, so ``train`` leaves it to the program; the command line does it, and
+    so do the worker processes of `contrica.recipes.run_all`. Nothing happens without glibc, or where the environment
+    sets the parameters, as Dask does for its workers.
 
     >>> isinstance(keep_freed_memory(), bool)
     True
     """
-    if not sys.platform.startswith("linux") or any(name in os.environ for name in SETTINGS):
+    tunables = os.environ.get("GLIBC_TUNABLES", "")
+    decided = any(map(os.environ.get, VARIABLES)) or any(name in tunables for name in TUNABLES)
+    if decided or not sys.platform.startswith("linux"):
         return False
     library = ctypes.CDLL(None)
-    if not hasattr(library, "gnu_get_libc_version"):
+    if not hasattr(library, "gnu_get_libc_version") or not hasattr(library, "mallopt"):
         return False
     return all((library.mallopt(MMAP_THRESHOLD, LARGEST_ON_HEAP), library.mallopt(TRIM_THRESHOLD, MOST_KEPT)))
