@@ -174,7 +174,14 @@ def page(found: Recipe, rows: Sequence[dict[str, Any]], numbers: Numbers, figure
     last = {row["name"]: row.get("why", "") for row in rows}
     heads = [line(["experiment", "seeds", *columns.values(), "why below .99"]), line(["---"] * (len(columns) + 3))]
     body = [
-        line([name, str(len(mine["r2"])), *(of_seeds(mine, column) for column in columns), last[name]])
+        line(
+            [
+                name,
+                str(len(mine["r2"])),
+                *(middle(mine.get(column, ()), 3, seeds=len(mine["r2"])) for column in columns),
+                last[name],
+            ]
+        )
         for name, mine in numbers.items()
     ]
     beside = published_table(found.published, numbers)
@@ -205,12 +212,6 @@ def page(found: Recipe, rows: Sequence[dict[str, Any]], numbers: Numbers, figure
         *said(rows),
     ]
     return "\n".join(lines) + "\n"
-
-
-def of_seeds(numbers: dict[str, list[float]], column: str) -> str:
-    """Return the middle and the range, and of how many seeds where others have no such number."""
-    values, seeds = numbers.get(column, []), len(numbers["r2"])
-    return middle(values, 3) + (f", {len(values)} of {seeds} seeds" if 0 < len(values) < seeds else "")
 
 
 def said(rows: Sequence[dict[str, Any]]) -> list[str]:

@@ -6,7 +6,7 @@ Latents uniform on the unit box, three-layer mixing, fresh pairs of the stated l
 is that of training alone: drawing pairs, cutting cells, turning codes and updates, without the scoring in between. The
 published protocol (Zimmermann et al. 2021: batch 6144, Adam at 1e-4, encoder 10-100-500-500-500-500-100-10, 300 003
 steps, the anchor itself among its negatives) is run for a few steps on the same machine, and its time is steps times
-seconds per step; its score is the bar.
+seconds per step; its score is the bar. Freed memory is kept, for both.
 """
 
 import argparse

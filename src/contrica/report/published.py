@@ -123,30 +123,27 @@ def _row(value: PublishedValue, numbers: Mapping[str, Sequence[float]]) -> tuple
         percent(in_sample),
         sign + fixed(difference, 2),
         percent(held_out),
-        _of_seeds(numbers.get("mcc_second_stage", ()), len(held_out)) if value.score == "mcc" else "",
+        percent(numbers.get("mcc_second_stage", ()), seeds=len(held_out)) if value.score == "mcc" else "",
         middle(numbers.get("processor_seconds", ())),
     )
 
 
-def _of_seeds(values: Sequence[float], seeds: int) -> str:
-    """Return them in percent, and of how many seeds they are where others have none, as where axes were refused."""
-    return percent(values) + (f", {len(values)} of {seeds} seeds" if 0 < len(values) < seeds else "")
-
-
-def percent(values: Sequence[float]) -> str:
-    """Return the middle in percent and, of several values, the least and the greatest.
+def percent(values: Sequence[float], *, seeds: int = 0) -> str:
+    """Return the middle in percent and, of several values, the least and the greatest; see `middle`.
 
     >>> percent([0.998]), percent([0.99, 0.995, 1.0])
     ('99.80', '99.50 [99.00, 100.00]')
     """
-    return middle([100.0 * value for value in values], 2)
+    return middle([100.0 * value for value in values], 2, seeds=seeds)
 
 
-def middle(values: Sequence[float], digits: int = 0) -> str:
-    """Return the middle and, of several values, the least and the greatest."""
+def middle(values: Sequence[float], digits: int = 0, *, seeds: int = 0) -> str:
+    """Return the middle and, of several values, the least and the greatest.
+
+    Of more ``seeds`` than values, some have none, as where axes were refused: it is said of how many the values are.
+    """
     if not values:
         return DASH
     found = spread(values)
-    if len(values) == 1:
-        return fixed(found.value, digits)
-    return f"{fixed(found.value, digits)} [{fixed(found.low, digits)}, {fixed(found.high, digits)}]"
+    ends = f" [{fixed(found.low, digits)}, {fixed(found.high, digits)}]" if len(values) > 1 else ""
+    return fixed(found.value, digits) + ends + (f", {len(values)} of {seeds} seeds" if len(values) < seeds else "")
