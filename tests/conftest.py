@@ -1,5 +1,6 @@
 """What holds in every test: annotated shapes are checked, and hypothesis draws the same examples each time."""
 
+import gc
 import os
 import signal
 import tempfile
@@ -19,3 +20,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("house", derandomize=True, deadline=None, max_examples=30, database=None)
 settings.register_profile("explore", parent=settings.get_profile("house"), derandomize=False, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
+
+
+def pytest_collection_finish() -> None:
+    """Leave modules and collected tests, which stay to the end, out of the garbage collector's rounds."""
+    gc.collect()
+    gc.freeze()

@@ -70,6 +70,7 @@ def test_groups_reach_fit_and_score_by_routing():
     assert seen == [160, 80] * 3
 
 
+@pytest.mark.slow
 def test_a_clone_has_the_settings_and_not_the_fit():
     model = ContrastiveICA(3, lags=range(1, 4), periods=[None, 360.0], **QUICK).fit(recording())
     copy = clone(model)

@@ -117,7 +117,7 @@ def test_threads_that_share_a_source_get_what_their_generators_say():
 
     def draw(seed):
         streams = tuple(generators(seed))
-        for _ in range(40):
+        for _ in range(20):
             here = pairs.sample(64, generator=streams[0])
             there = model.sample(64, generator=streams[1])
             if not all(map(torch.equal, here, there)):

@@ -100,14 +100,10 @@ class VonMisesFisherConditional(FlatConditional):
 def around(directions: Tensor, concentrations: Tensor, generator: torch.Generator) -> Tensor:
     """Return one von Mises-Fisher draw per mean direction (rows, n >= 2), each of its own concentration (rows,)."""
     rows, dim = directions.shape
-    spread = torch.empty(rows, dtype=torch.float64)
-    tangents = torch.empty(rows, dim - 1, dtype=torch.float64)
     waiting = torch.arange(rows)
-    while len(waiting):
-        accepted, proposed, sideways = _propose(concentrations[waiting], dim, generator)
-        spread[waiting[accepted]] = proposed[accepted]
-        tangents[waiting[accepted]] = sideways[accepted]
-        waiting = waiting[~accepted]
+    accepted, spread, tangents = _propose(concentrations, dim, generator)
+    while len(waiting := waiting[~accepted]):
+        accepted, spread[waiting], tangents[waiting] = _propose(concentrations[waiting], dim, generator)
     sine = (spread * (2.0 - spread)).clamp_min(0.0).sqrt()
     around_first_axis = torch.cat([(1.0 - spread)[:, None], sine[:, None] * tangents], 1)
     return _carried_from_first_axis(directions, around_first_axis)

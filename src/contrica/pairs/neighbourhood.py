@@ -124,8 +124,9 @@ class NeighbourhoodPairs:
         positives = self._coordinates_of(pairs.positives)
         if self.form == "within":
             partition = Partition(positives, levels=levels, generator=generator)
-            rows = partition.members.view(-1)
-            self._pool = CellPool(PairBatch(pairs.anchors[rows], pairs.positives[rows]), partition.num_cells)
+            rows = partition.members.view(-1).to(pairs.anchors.device)
+            anchors, partners = (view.contiguous().index_select(0, rows) for view in (pairs.anchors, pairs.positives))
+            self._pool = CellPool(PairBatch(anchors, partners), partition.num_cells)
             return
         grown_on = self._coordinates_of(self._drawn(size, generator).positives)
         partition = Partition(grown_on, levels=levels, generator=generator)
