@@ -1,6 +1,6 @@
 """Time and memory of the all-pairs log-sum-exp, forward and backward, of several ways to compute it.
 
-python benchmarks/all_pairs.py [--quick | --norms]
+python benchmarks/all_pairs.py [--quick | --norms | --far]
 
 Every way computes ``mean_i log sum_{j != i} exp(-||u_i - v_j||_1)`` and the gradients of all codes in float32. Times
 are medians of rounds in which the ways take turns; memory is what the high-water mark of a fresh process rises by.
@@ -53,13 +53,17 @@ NORMS: dict[str, Dissimilarity] = {
 }
 """Sums of powers, and powers of norms, of five codes."""
 
+FAR = {1.0: 8.0, 2.0: 2.0, 3.0: 1.25}
+"""Standard deviations of ten codes, by exponent, at which most pairs are about 90 nats apart: their exponentials leave
+the normal numbers of float32. At a quarter of it they do not."""
+
 Step = Callable[[], None]
 
 
-def data(batch: int, codes: int) -> tuple[Tensor, Tensor]:
+def data(batch: int, codes: int, deviation: float = 1.0) -> tuple[Tensor, Tensor]:
     """Return two views that are close to each other, as in training."""
     generator = torch.Generator().manual_seed(0)
-    left = torch.randn(batch, codes, generator=generator)
+    left = deviation * torch.randn(batch, codes, generator=generator)
     right = left + 0.3 * torch.randn(batch, codes, generator=generator)
     return left.requires_grad_(), right.requires_grad_()
 
@@ -87,15 +91,15 @@ def tiles(batch: int, codes: int) -> Step:
     return without_numba
 
 
-def plain(batch: int, codes: int, dissimilarity: Dissimilarity) -> Step:
+def plain(batch: int, codes: int, dissimilarity: Dissimilarity, deviation: float = 1.0) -> Step:
     """Return a step on the matrix of a dissimilarity, as its own arithmetic gives it."""
-    left, right = data(batch, codes)
+    left, right = data(batch, codes, deviation)
     return lambda: _backward(dense_sums(dissimilarity(left[:, None], right[None])))
 
 
-def fused(batch: int, codes: int, dissimilarity: Dissimilarity | None = None) -> Step:
+def fused(batch: int, codes: int, dissimilarity: Dissimilarity | None = None, deviation: float = 1.0) -> Step:
     """Return a step of contrica's compiled pass, of the l1 distance if none is given."""
-    left, right = data(batch, codes)
+    left, right = data(batch, codes, deviation)
     dissimilarity = dissimilarity or PowerSum(codes)
     offsets, ids = torch.zeros(batch), torch.arange(batch)
     plan = PairPlan(exclude=(ids, ids))
@@ -294,6 +298,32 @@ def measured_norms() -> dict[str, Any]:
     }
 
 
+def measured_far() -> dict[str, Any]:
+    """Return the times of codes far apart beside those of near ones, batch 2048, one thread, with their machine."""
+    torch.set_num_threads(1)
+    steps = {
+        (exponent, way, place): make(2048, CODES, PowerSum(CODES, exponent=exponent), share * deviation)
+        for exponent, deviation in FAR.items()
+        for way, make in (("plain", plain), ("fused", fused))
+        for place, share in (("near", 0.25), ("far", 1.0))
+    }
+    load, times = os.getloadavg()[0], interleaved(steps, 7, seldom=())
+    return {
+        "command": "python benchmarks/all_pairs.py --far",
+        "date": datetime.now(UTC).isoformat(timespec="minutes"),
+        "machine": processor(),
+        "load_before": load,
+        "processor_s": {
+            f"{exponent:g}": {
+                f"{way}, {place}": times[exponent, way, place]["processor_s"]
+                for way in ("plain", "fused")
+                for place in ("near", "far")
+            }
+            for exponent in FAR
+        },
+    }
+
+
 def measure(*, quick: bool) -> dict[str, Any]:
     """Return all numbers."""
     batch, rounds = (2048, 3) if quick else (BATCH, 5)
@@ -315,7 +345,7 @@ def measure(*, quick: bool) -> dict[str, Any]:
     torch.set_num_threads(1)
     small = {name: WAYS[name](512, 4) for name in ("broadcast", "cdist", "fused")}
     result["small"] = interleaved(small, 5 * rounds, seldom=())
-    result["norms"] = measured_norms()
+    result["norms"], result["far"] = measured_norms(), measured_far()
     torch.set_num_threads(THREADS)
     result["memory"] = {name: extra_memory(name, batch) for name in WAYS}
     if not quick:
@@ -393,6 +423,24 @@ def table(result: dict[str, Any]) -> str:
         "Medians of 25 rounds, processor time; plain is the matrix by the dissimilarity's own arithmetic.",
         "",
     ]
+    far = result["far"]
+    lines += [
+        "Codes far apart, pairs some 90 nats from each other, and the same codes at a quarter of it; batch"
+        f" 2048, {CODES} codes, one thread, {far['machine']},"
+        f" `{far['command']}`, {far['date']}, load {far['load_before']:.1f}:",
+        "",
+        "| exponent | plain near, ms | far, ms | far / near | fused near, ms | far, ms | far / near |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for exponent, times in far["processor_s"].items():
+        cells = [f"{1e3 * times[f'{way}, {place}']:.1f}" for way in ("plain", "fused") for place in ("near", "far")]
+        ratios = [f"{times[f'{way}, far'] / times[f'{way}, near']:.2f}" for way in ("plain", "fused")]
+        lines.append(f"| {exponent} | {' | '.join([*cells[:2], ratios[0], *cells[2:], ratios[1]])} |")
+    lines += [
+        "",
+        "Medians of 7 rounds, processor time. Subnormal numbers are what may take longer, on some processors.",
+        "",
+    ]
     for axis, label in (("by_batch", "batch"), ("by_codes", "codes")):
         lines += [
             f"| {label} | fused wall, ms | fused processor, ms | least processor, ms |",
@@ -424,6 +472,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a batch of 2048, a minute, nothing written")
     parser.add_argument("--norms", action="store_true", help="powers of norms alone; the rest stays as it was measured")
+    parser.add_argument("--far", action="store_true", help="codes far apart alone; the rest stays as it was measured")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if "OMP_WAIT_POLICY" not in os.environ:  # read once, when torch is imported: start again
@@ -431,8 +480,9 @@ def main() -> None:
     if arguments.child is not None:
         child(arguments.child[0], int(arguments.child[1]))
         return
-    if arguments.norms:
-        result = json.loads((RESULTS / "all_pairs.json").read_text()) | {"norms": measured_norms()}
+    if arguments.norms or arguments.far:
+        new = {"norms": measured_norms()} if arguments.norms else {"far": measured_far()}
+        result = json.loads((RESULTS / "all_pairs.json").read_text()) | new
     else:
         result = measure(quick=arguments.quick)
     page = table(result)

@@ -1,3 +1,4 @@
+import math
 import multiprocessing
 import subprocess
 import sys
@@ -396,6 +397,47 @@ def test_a_forked_process_gets_the_same_bits(monkeypatch):
     assert receiver.recv() == here
     process.join(60)
     assert process.exitcode == 0
+
+
+SLOPES_OF_TWO_FORMS = """
+import torch
+import contrica._fused as fused
+from contrica._fused import kernels
+from contrica.critics import Side
+from contrica.dissimilarities import NormPower, PowerSum
+from contrica.losses.reduction import LogSumExp
+fused.LEAST_TERMS = 0
+generator = torch.Generator().manual_seed(0)
+codes = torch.randn(512, 5, generator=generator)
+for dissimilarity in (PowerSum(5), NormPower(norm_exponent=3.0, power=1.0)):
+    left, right = codes.clone().requires_grad_(), (codes + 0.3).requires_grad_()
+    sides = Side(left, torch.zeros(512)), Side(right, torch.zeros(512))
+    sums, _ = fused.fused_sums(LogSumExp(), dissimilarity, *sides, exclude=None, within=None)
+    sums.mean().backward()
+    print([tensor.detach().numpy().tobytes().hex() for tensor in (sums, left.grad, right.grad)])
+print(sum(kernels.differentiate_exp.stats.cache_hits.values()))
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_compiles_gets_the_bits_of_one_that_loads_what_was_compiled(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    command = [sys.executable, "-c", SLOPES_OF_TWO_FORMS]
+    printed = [subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\n") for _ in range(2)]
+    assert [lines[2] for lines in printed] == ["0", "2"]
+    assert printed[0][:2] == printed[1][:2]
+
+
+@pytest.mark.parametrize("reduction", [SUM, SOFTPLUS])
+def test_what_no_sum_can_notice_has_slope_zero_not_a_subnormal_one(reduction):
+    u = torch.zeros(1, 1)
+    v = torch.tensor([[0.0], [50.0], [60.0]], requires_grad=True)
+    sums, _ = fused_sums(
+        reduction, PowerSum(1), Side(u, torch.zeros(1)), Side(v, torch.zeros(3)), exclude=None, within=None
+    )
+    sums.sum().backward()
+    assert v.grad[1].item() == pytest.approx(-math.exp(-50.0), rel=1e-5)
+    assert v.grad[2].item() == 0.0
 
 
 def test_a_second_derivative_is_refused():

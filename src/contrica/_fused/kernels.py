@@ -20,7 +20,7 @@ import numpy as np
 from numba import njit
 from numba.extending import overload
 
-from contrica._fused.elementary import CONTRACTED, exp, inlined, least_normal, log, log1p, zero
+from contrica._fused.elementary import CONTRACTED, INLINED, exp, inlined, least_normal, log, log1p, share, zero
 
 BLOCK_ROWS = 4
 """Rows per block; the loops below are written out for four."""
@@ -40,7 +40,7 @@ EIGHTH = np.uint64(TILE // 8)
 BLOCK = np.uint64(BLOCK_ROWS)
 FACTORS = np.uint64(BLOCK_ROWS + 1)
 
-SUMMED = {"fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy"}
+SUMMED = {"fastmath": {"contract", "reassoc", "nsz"}, **INLINED}
 
 
 def summed(function):
@@ -331,7 +331,7 @@ def to_softmax_slopes(logits, row, gradient, shift):
     """Turn s_j into ``gradient exp(s_j - shift)`` in place and return the sum."""
     total = zero(shift)
     for j in range(WIDTH):
-        g = gradient * exp(logits[row, j] - shift)
+        g = gradient * share(logits[row, j] - shift)
         logits[row, j] = g
         total += g
     return total
@@ -344,7 +344,7 @@ def to_sigmoid_slopes(logits, row, gradient, shift):
     one = exp(total)
     for j in range(WIDTH):
         s = logits[row, j] - shift
-        e = exp(-abs(s))
+        e = share(-abs(s))
         g = gradient * (one if s >= zero(s) else e) / (one + e)
         logits[row, j] = g
         total += g
