@@ -428,16 +428,28 @@ def test_a_process_that_compiles_gets_the_bits_of_one_that_loads_what_was_compil
     assert printed[0][:2] == printed[1][:2]
 
 
-@pytest.mark.parametrize("reduction", [SUM, SOFTPLUS])
-def test_what_no_sum_can_notice_has_slope_zero_not_a_subnormal_one(reduction):
-    u = torch.zeros(1, 1)
-    v = torch.tensor([[0.0], [50.0], [60.0]], requires_grad=True)
-    sums, _ = fused_sums(
-        reduction, PowerSum(1), Side(u, torch.zeros(1)), Side(v, torch.zeros(3)), exclude=None, within=None
-    )
-    sums.sum().backward()
-    assert v.grad[1].item() == pytest.approx(-math.exp(-50.0), rel=1e-5)
-    assert v.grad[2].item() == 0.0
+def slopes_at(distances, reduction, dtype, upstream):
+    """Return the columns' gradients for rows at the origin, whose sums have the gradients ``upstream``."""
+    rows, columns = (torch.zeros(len(values), dtype=dtype) for values in (upstream, distances))
+    codes = torch.tensor(distances, dtype=dtype)[:, None].requires_grad_()
+    sides = Side(torch.zeros(len(upstream), 1, dtype=dtype), rows), Side(codes, columns)
+    sums, _ = fused_sums(reduction, PowerSum(1).to(dtype), *sides, exclude=None, within=None)
+    return torch.autograd.grad(sums, codes, torch.tensor(upstream, dtype=dtype))[0].flatten().tolist()
+
+
+@pytest.mark.parametrize(
+    ("reduction", "dtype", "near", "far"), [(SUM, torch.float32, 50.0, 60.0), (SOFTPLUS, torch.float64, 660.0, 690.0)]
+)
+def test_a_slope_whose_products_could_be_subnormal_is_zero(reduction, dtype, near, far):
+    _, kept, cut = slopes_at([0.0, near, far], reduction, dtype, [1.0])
+    assert kept == pytest.approx(-math.exp(-near), rel=1e-5)
+    assert cut == 0.0
+
+
+def test_slopes_are_cut_in_proportion_to_the_largest_gradient_of_a_row():
+    plain = slopes_at([1.0, 30.0], SUM, torch.float32, [1.0])
+    assert slopes_at([1.0, 30.0], SUM, torch.float32, [1e-25]) == pytest.approx([1e-25 * slope for slope in plain])
+    assert slopes_at([1.0, 30.0], SUM, torch.float32, [1.0, 1e-30]) == plain
 
 
 def test_a_second_derivative_is_refused():

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from contrica.errors import RecordError
 
-NUMBERS = 12
+NUMBERS = 13
 """How many lines stand under "Changes numbers" in the changelog: records of another number are not comparable."""
 
 

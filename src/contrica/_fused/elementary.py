@@ -8,8 +8,7 @@ with q the interpolant at the Chebyshev nodes of its interval, of relative error
 n log 2 is subtracted in two parts, the first with enough trailing zeros that its product with n is exact (Cody and
 Waite 1980). Each function has one form for float32 and one for float64, chosen by the type of its argument when it is
 compiled. ``exp`` returns 0 where the result would be subnormal and is not defined for overflow or NaN; ``log`` wants
-normal positive numbers, ``log1p`` what ``exp`` of a non-positive number returns. ``share`` is the ``exp`` of numbers
-that are multiplied further, small enough ones cut: a subnormal product takes some processors twenty times as long.
+normal positive numbers, ``log1p`` what ``exp`` of a non-positive number returns.
 
 What is compiled is kept on disk with the file of the calling kernel, ``kernels.py``: after a change here, remove
 ``__pycache__`` (``make clean``), or the old machine code stays in use.
@@ -21,8 +20,8 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
-# Inlined without exception: a function left apart is one for all kernels that a process compiles but each kernel's own
-# when loaded from disk, and the two may round differently.
+# Inlined without exception: with functions left apart, a process that compiled a kernel got other last bits from it
+# than one that loaded it from disk.
 INLINED = {"forceinline": True, "error_model": "numpy"}
 
 # "contract" allows fused multiply-adds and nothing else: the rounding by SHIFT must not be simplified away.
@@ -81,7 +80,6 @@ LOG1P_EVEN_64, LOG1P_ODD_64 = LOG1P_64[::2], LOG1P_64[1::2]
 SHIFT_64 = 1.5 * 2.0**52  # x + SHIFT - SHIFT rounds x to a whole number, which stands in the last bits of x + SHIFT
 LOG2_HIGH_64, LOG2_LOW_64 = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 LEAST_EXPONENT_64 = -708.0  # log of the least normal number is -708.39...
-LEAST_SHARE_64 = LEAST_EXPONENT_64 + 30.0  # 13 decades above the least normal number, for what multiplies it
 SQRT_HALF_BITS_64 = 0x3FE6A09E667F3BCD
 
 EXP_32 = (
@@ -114,10 +112,10 @@ SHIFT_32 = np.float32(1.5 * 2**23)
 LOG2E_32, LOG2_32 = np.float32(LOG2E), np.float32(LOG2)
 LOG2_HIGH_32, LOG2_LOW_32 = np.float32(0.693359375), np.float32(-2.12194440054690583e-4)
 LEAST_EXPONENT_32 = np.float32(-87.0)  # log of the least normal number is -87.33...
-LEAST_SHARE_32 = LEAST_EXPONENT_32 + np.float32(30.0)
 SQRT_HALF_BITS_32 = 0x3F3504F3
 ZERO_32, ONE_32 = np.float32(0.0), np.float32(1.0)
 LEAST_NORMAL_32, LEAST_NORMAL_64 = np.finfo(np.float32).tiny, float(np.finfo(np.float64).tiny)
+LEAST_FACTOR_32, LEAST_FACTOR_64 = np.float32(LEAST_NORMAL_32 * 1e13), LEAST_NORMAL_64 * 1e13
 
 
 def inlined(function):
@@ -127,10 +125,6 @@ def inlined(function):
 
 def exp(x):
     """Return ``e^x`` of a float32 or float64 that is no NaN and has no overflowing result, 0 for a subnormal one."""
-
-
-def share(x):
-    """Return ``e^x`` of a float32 or float64 that is not positive, 0 where it is below 2e-25 or 4e-295."""
 
 
 def log(x):
@@ -147,6 +141,13 @@ def zero(x):
 
 def least_normal(x):
     """Return the smallest positive normal number in the precision of x."""
+
+
+def least_factor(x):
+    """Return 1e-25, or 2e-295 in float64.
+
+    Products of what is smaller may be subnormal, and some processors take twenty times as long for these.
+    """
 
 
 @inlined
@@ -176,16 +177,6 @@ def exp_64(x):
     y = np.float64((horner(r, EXP_64) * r + 1.0) * r + 1.0)
     y = np.int64(y.view(np.int64) + (np.float64(shifted).view(np.int64) << 52)).view(np.float64)
     return y if x >= LEAST_EXPONENT_64 else 0.0
-
-
-def share_32(x):
-    """Return e^x."""
-    return exp(x) if x >= LEAST_SHARE_32 else ZERO_32
-
-
-def share_64(x):
-    """Return e^x."""
-    return exp(x) if x >= LEAST_SHARE_64 else 0.0
 
 
 def log_32(x):
@@ -237,6 +228,16 @@ def least_normal_64(x):
     return LEAST_NORMAL_64
 
 
+def least_factor_32(x):
+    """Return 1e-25."""
+    return LEAST_FACTOR_32
+
+
+def least_factor_64(x):
+    """Return 2e-295."""
+    return LEAST_FACTOR_64
+
+
 def by_precision(function, single, double):
     """Let ``function`` stand for ``single`` in float32 and for ``double`` in float64."""
 
@@ -247,8 +248,8 @@ def by_precision(function, single, double):
 
 
 by_precision(exp, exp_32, exp_64)
-by_precision(share, share_32, share_64)
 by_precision(log, log_32, log_64)
 by_precision(log1p, log1p_32, log1p_64)
 by_precision(zero, zero_32, zero_64)
 by_precision(least_normal, least_normal_32, least_normal_64)
+by_precision(least_factor, least_factor_32, least_factor_64)

@@ -20,7 +20,7 @@ import numpy as np
 from numba import njit
 from numba.extending import overload
 
-from contrica._fused.elementary import CONTRACTED, INLINED, exp, inlined, least_normal, log, log1p, share, zero
+from contrica._fused.elementary import CONTRACTED, INLINED, exp, inlined, least_factor, least_normal, log, log1p, zero
 
 BLOCK_ROWS = 4
 """Rows per block; the loops below are written out for four."""
@@ -315,6 +315,12 @@ def sum_logits(logits, row, shift):
     return total
 
 
+@inlined
+def least_exponent(gradient):
+    """Return the x from which on ``gradient e^x`` is large enough to be multiplied further; any for 0, inf and NaN."""
+    return log(least_factor(gradient) / abs(gradient))
+
+
 @summed
 def to_equal_slopes(logits, row, gradient):
     """Turn s_j into ``gradient`` in place, 0 where a pair is not admissible, and return the sum."""
@@ -330,8 +336,10 @@ def to_equal_slopes(logits, row, gradient):
 def to_softmax_slopes(logits, row, gradient, shift):
     """Turn s_j into ``gradient exp(s_j - shift)`` in place and return the sum."""
     total = zero(shift)
+    least = least_exponent(gradient)
     for j in range(WIDTH):
-        g = gradient * share(logits[row, j] - shift)
+        s = logits[row, j] - shift
+        g = gradient * (exp(s) if s >= least else zero(s))
         logits[row, j] = g
         total += g
     return total
@@ -342,9 +350,11 @@ def to_sigmoid_slopes(logits, row, gradient, shift):
     """Turn s_j into ``gradient sigmoid(s_j - shift)`` in place and return the sum."""
     total = zero(shift)
     one = exp(total)
+    least = least_exponent(gradient)
+    gradient = zero(gradient) if abs(gradient) < least_factor(gradient) else gradient
     for j in range(WIDTH):
         s = logits[row, j] - shift
-        e = share(-abs(s))
+        e = exp(-abs(s)) if -abs(s) >= least else zero(s)
         g = gradient * (one if s >= zero(s) else e) / (one + e)
         logits[row, j] = g
         total += g
@@ -432,7 +442,10 @@ def reduce_logits(chunk, height, operands, scratch, shifts, totals):
 def differentiate_exp(
     chunk, height, operands, scratch, shifts, gradients, exponent, floor, row_sums, column_sums, row_parts, column_parts
 ):
-    """Add up the slopes ``gradient_i exp(s_ij - shift_i)`` of one chunk by row, column, row and column code."""
+    """Add up the slopes ``gradient_i exp(s_ij - shift_i)`` of one chunk by row, column, row and column code.
+
+    Gradients are in units of about the largest of them: slopes that are far below it are cut.
+    """
     slopes = scratch[chunk]
     for t in range(operands[1].shape[0]):
         for i in range(chunk * height, min((chunk + 1) * height, shifts.size), BLOCK_ROWS):

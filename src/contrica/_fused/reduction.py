@@ -10,9 +10,11 @@ With ``g_i`` the gradient of row i's sum ``L_i`` and ``h(t) = t |t|^(p-2)``,
 the last because ``|t|^p = t h(t)``; A and B have equal sums over rows and columns, so the codes may be taken from any
 origin, and are from their mean. For a raised sum, ``w T_ij^q``, whose weight is fixed, ``G_ij`` is multiplied by
 ``q T_ij^(q-1)`` in A and B. For the bilinear form ``A_ik = -sum_j G_ij v_jk``, ``B_jk = sum_i G_ij u_ik``, p = 1
-and ``dL/dw_k = sum_j B_jk v_jk``. Numerics: row sums in float64, which is also what the backward pass is handed.
+and ``dL/dw_k = sum_j B_jk v_jk``. Numerics: row sums in float64, which is also what the backward pass is handed; G_ij
+is 0 where it is below 1e-25 (float64: 2e-295) of the largest g_i.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -115,6 +117,7 @@ def _gradients(packed: Packed, kernel: Any, shifts: Array, gradients: Array) -> 
     column_sums = np.zeros((packed.chunks, packed.tiles, kernels.TILE), packed.dtype)
     column_parts = np.zeros((packed.chunks, packed.tiles, dim, kernels.TILE), packed.dtype)
     exponent = packed.exponent or 1.0
+    unit = _unit(gradients)
     # Below the floor the slope of |t|^p, p < 1, is cut, as it is where the dissimilarity differentiates itself.
     floor = GRADIENT_FLOOR if exponent < 1.0 else 0.0
     run_chunks(
@@ -124,7 +127,7 @@ def _gradients(packed: Packed, kernel: Any, shifts: Array, gradients: Array) -> 
         packed.operands,
         packed.scratch(),
         shifts,
-        gradients,
+        (gradients.astype(np.float64) / unit).astype(packed.dtype),
         packed.dtype.type(exponent - 1.0),
         packed.dtype.type(floor),
         row_sums,
@@ -143,7 +146,7 @@ def _gradients(packed: Packed, kernel: Any, shifts: Array, gradients: Array) -> 
         by_weights = (b * (v - origin)).sum(0) - (a * (u - origin)).sum(0)
     scale = exponent * packed.weights
     return [
-        torch.from_numpy(np.ascontiguousarray(gradient, packed.dtype))
+        torch.from_numpy(np.ascontiguousarray(unit * gradient, packed.dtype))
         for gradient in (
             -scale * a,
             scale * b,
@@ -152,3 +155,9 @@ def _gradients(packed: Packed, kernel: Any, shifts: Array, gradients: Array) -> 
             packed.power * by_weights,
         )
     ]
+
+
+def _unit(gradients: Array) -> float:
+    """Return the power of two just below the largest of them, by which to divide is exact; 1 where there is none."""
+    largest = float(np.abs(gradients).max(initial=0.0))
+    return math.ldexp(1.0, math.frexp(largest)[1] - 1) if 0.0 < largest < math.inf else 1.0
