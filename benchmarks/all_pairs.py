@@ -298,14 +298,14 @@ def measured_norms() -> dict[str, Any]:
     }
 
 
-def measured_far(*, quick: bool) -> dict[str, Any]:
+def measured_far() -> dict[str, Any]:
     """Return the times of codes far apart beside those of near ones, batch 2048, one thread, with their machine.
 
     Each way in rounds of its own: what follows the large matrices of the plain one pays for them.
     """
     torch.set_num_threads(1)
     load, times = os.getloadavg()[0], {}
-    for way, make, rounds in (("plain", plain, 2 if quick else 7), ("fused", fused, 15)):
+    for way, make, rounds in (("plain", plain, 7), ("fused", fused, 15)):
         steps = {
             (exponent, way, place): make(2048, CODES, PowerSum(CODES, exponent=exponent), share * deviation)
             for exponent, deviation in FAR.items()
@@ -349,7 +349,9 @@ def measure(*, quick: bool) -> dict[str, Any]:
     torch.set_num_threads(1)
     small = {name: WAYS[name](512, 4) for name in ("broadcast", "cdist", "fused")}
     result["small"] = interleaved(small, 5 * rounds, seldom=())
-    result["norms"], result["far"] = measured_norms(), measured_far(quick=quick)
+    result["norms"] = measured_norms()
+    if not quick:
+        result["far"] = measured_far()
     torch.set_num_threads(THREADS)
     result["memory"] = {name: extra_memory(name, batch) for name in WAYS}
     if not quick:
@@ -427,25 +429,8 @@ def table(result: dict[str, Any]) -> str:
         "Medians of 25 rounds, processor time; plain is the matrix by the dissimilarity's own arithmetic.",
         "",
     ]
-    far = result["far"]
-    lines += [
-        "Codes far apart, the median pair 75 to 90 nats, and codes of a quarter of their deviation; batch"
-        f" 2048, {CODES} codes, one thread, {far['machine']},"
-        f" `{far['command']}`, {far['date']}, load {far['load_before']:.1f}:",
-        "",
-        "| exponent | plain near, ms | far, ms | far / near | fused near, ms | far, ms | far / near |",
-        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    for exponent, times in far["processor_s"].items():
-        cells = [f"{1e3 * times[f'{way}, {place}']:.1f}" for way in ("plain", "fused") for place in ("near", "far")]
-        ratios = [f"{times[f'{way}, far'] / times[f'{way}, near']:.2f}" for way in ("plain", "fused")]
-        lines.append(f"| {exponent} | {' | '.join([*cells[:2], ratios[0], *cells[2:], ratios[1]])} |")
-    lines += [
-        "",
-        "Medians of 7 rounds of plain and 15 of fused, processor time. Subnormal numbers are what may take longer, on"
-        " some processors.",
-        "",
-    ]
+    if "far" in result:
+        lines += far_table(result["far"])
     for axis, label in (("by_batch", "batch"), ("by_codes", "codes")):
         lines += [
             f"| {label} | fused wall, ms | fused processor, ms | least processor, ms |",
@@ -472,11 +457,34 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def far_table(far: dict[str, Any]) -> list[str]:
+    """Return the lines on codes far apart."""
+    lines = [
+        "Codes far apart, the median pair 75 to 90 nats, and codes of a quarter of their deviation; batch"
+        f" 2048, {CODES} codes, one thread, {far['machine']},"
+        f" `{far['command']}`, {far['date']}, load {far['load_before']:.1f}:",
+        "",
+        "| exponent | plain near, ms | far, ms | far / near | fused near, ms | far, ms | far / near |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for exponent, times in far["processor_s"].items():
+        cells = [f"{1e3 * times[f'{way}, {place}']:.1f}" for way in ("plain", "fused") for place in ("near", "far")]
+        ratios = [f"{times[f'{way}, far'] / times[f'{way}, near']:.2f}" for way in ("plain", "fused")]
+        lines.append(f"| {exponent} | {' | '.join([*cells[:2], ratios[0], *cells[2:], ratios[1]])} |")
+    return [
+        *lines,
+        "",
+        "Medians of 7 rounds of plain and 15 of fused, processor time. Subnormal numbers are what may take longer, on"
+        " some processors.",
+        "",
+    ]
+
+
 def main() -> None:
     """Read the arguments, measure, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ways = parser.add_mutually_exclusive_group()
-    ways.add_argument("--quick", action="store_true", help="a batch of 2048, two minutes, nothing written")
+    ways.add_argument("--quick", action="store_true", help="a batch of 2048, a minute, nothing written")
     ways.add_argument("--norms", action="store_true", help="powers of norms alone; the rest stays as it was measured")
     ways.add_argument("--far", action="store_true", help="codes far apart alone; the rest stays as it was measured")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
@@ -487,7 +495,7 @@ def main() -> None:
         child(arguments.child[0], int(arguments.child[1]))
         return
     if arguments.norms or arguments.far:
-        new = {"norms": measured_norms()} if arguments.norms else {"far": measured_far(quick=False)}
+        new = {"norms": measured_norms()} if arguments.norms else {"far": measured_far()}
         result = json.loads((RESULTS / "all_pairs.json").read_text()) | new
     else:
         result = measure(quick=arguments.quick)

@@ -41,13 +41,13 @@ def test_the_softplus_sum_is_its_formula():
 def test_softplus_is_exact_at_both_ends(value):
     found = softplus(torch.tensor(value, dtype=torch.float64)).item()
     wanted = math.log1p(math.exp(-abs(value))) + max(value, 0.0)
-    assert found == pytest.approx(wanted, rel=1e-14)
+    assert found == pytest.approx(wanted, rel=1e-14, abs=0.0)
 
 
 @given(value=st.floats(-700.0, EXPONENT_LIMIT))
 def test_the_guarded_exponential_is_the_exponential_up_to_its_limit(value):
     found = guarded_exp(torch.tensor(value, dtype=torch.float64)).item()
-    assert found == pytest.approx(math.exp(value), rel=1e-14)
+    assert found == pytest.approx(math.exp(value), rel=1e-14, abs=0.0)
 
 
 def test_the_guarded_exponential_is_smooth_at_its_limit_and_finite_beyond():

@@ -10,8 +10,8 @@ With ``g_i`` the gradient of row i's sum ``L_i`` and ``h(t) = t |t|^(p-2)``,
 the last because ``|t|^p = t h(t)``; A and B have equal sums over rows and columns, so the codes may be taken from any
 origin, and are from their mean. For a raised sum, ``w T_ij^q``, whose weight is fixed, ``G_ij`` is multiplied by
 ``q T_ij^(q-1)`` in A and B. For the bilinear form ``A_ik = -sum_j G_ij v_jk``, ``B_jk = sum_i G_ij u_ik``, p = 1
-and ``dL/dw_k = sum_j B_jk v_jk``. Numerics: row sums in float64, which is also what the backward pass is handed; G_ij
-is 0 where it is below 1e-25 (float64: 2e-295) of the largest g_i.
+and ``dL/dw_k = sum_j B_jk v_jk``. Numerics: row sums in float64, which is also what the backward pass is handed; the
+first two forms of G_ij are 0 where they are below about 1e-25 (float64: 2e-295) of the largest g_i.
 """
 
 import math
